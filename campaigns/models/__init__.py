@@ -1,0 +1,20 @@
+from campaigns.models.campaign import Campaign, CampaignState
+from campaigns.models.delivery_event import DeliveryEvent
+from campaigns.models.gateway_account import GatewayAccount, GatewayKind
+from campaigns.models.outbound import MessageKind, OutboundMessage, OutboundState, Priority
+from campaigns.models.sender import Lane, Sender, SenderKind
+
+__all__ = [
+    "Campaign",
+    "CampaignState",
+    "DeliveryEvent",
+    "GatewayAccount",
+    "GatewayKind",
+    "Lane",
+    "MessageKind",
+    "OutboundMessage",
+    "OutboundState",
+    "Priority",
+    "Sender",
+    "SenderKind",
+]

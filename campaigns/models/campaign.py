@@ -1,0 +1,68 @@
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+
+from campaigns.models.sender import Sender
+from contacts.models import Brand, ContactList, Purpose
+from smsdesk.public_ids import PublicIdModel
+
+
+class CampaignState(models.TextChoices):
+    DRAFT = "draft", "Draft"
+    AWAITING_APPROVAL = "awaiting_approval", "Awaiting approval"
+    SCHEDULED = "scheduled", "Scheduled"
+    PREPARING = "preparing", "Preparing"
+    SENDING = "sending", "Sending"
+    PAUSED = "paused", "Paused"
+    FINISHED = "finished", "Finished"
+    CANCELLED = "cancelled", "Cancelled"
+
+
+class Campaign(PublicIdModel):
+    """One text to an audience. A draft is the wizard's state; from launch on, text and audience are frozen."""
+
+    prefix = "cmp"
+
+    name = models.CharField(max_length=120)
+    brand = models.ForeignKey(Brand, on_delete=models.PROTECT, null=True, related_name="campaigns")
+    sender = models.ForeignKey(Sender, on_delete=models.PROTECT, null=True, related_name="campaigns")
+    purpose = models.CharField(max_length=14, choices=Purpose, default=Purpose.MARKETING)
+    body = models.TextField(blank=True, max_length=1600)  # Liquid
+    include = models.ManyToManyField(ContactList, related_name="included_in", blank=True)
+    exclude = models.ManyToManyField(ContactList, related_name="excluded_from", blank=True)
+    state = models.CharField(max_length=17, choices=CampaignState, default=CampaignState.DRAFT)
+    send_at = models.DateTimeField(null=True, blank=True)  # null: at once when launched
+    latest_start = models.DateTimeField(null=True, blank=True)  # later than this it is not begun by machine
+    send_by = models.DateTimeField(null=True, blank=True)  # end of the offer: nothing leaves from here on
+    paused_reason = models.CharField(max_length=300, blank=True)
+    audience_size = models.BigIntegerField(default=0)  # rows the snapshot made
+    duplicates = models.BigIntegerField(default=0)  # audience members who already had a row
+    prepared_through = models.BigIntegerField(default=0)  # highest contact id the snapshot has covered
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+    launched_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["created_at", "id"], name="campaign_paging"),  # API and admin lists
+            # the minute tick: what is due, what is being prepared, what may be finished
+            models.Index(
+                fields=["state", "send_at"],
+                condition=Q(state__in=["scheduled", "preparing", "sending"]),
+                name="campaigns_in_motion",
+            ),
+        ]
+        permissions = [
+            ("approve_campaign", "Can approve campaigns"),
+            ("send_campaign", "Can launch campaigns"),
+            ("pause_campaign", "Can pause, resume and cancel campaigns"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def is_editable(self) -> bool:
+        return self.state == CampaignState.DRAFT

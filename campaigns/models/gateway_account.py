@@ -1,0 +1,37 @@
+import secrets
+
+from django.db import models
+
+from smsdesk.public_ids import PublicIdModel
+
+
+class GatewayKind(models.TextChoices):
+    INFOBIP = "infobip", "Infobip"
+    TWILIO = "twilio", "Twilio"
+
+
+def new_hook_secret() -> str:
+    return secrets.token_urlsafe(24)
+
+
+class GatewayAccount(PublicIdModel):
+    """Our account at a provider. Credentials are sealed with the row's public id; nothing shows them again."""
+
+    prefix = "gwa"
+
+    name = models.CharField(max_length=60, unique=True)
+    kind = models.CharField(max_length=10, choices=GatewayKind)
+    base_url = models.URLField(max_length=200, help_text="The provider's address, or the simulator's.")
+    credentials = models.TextField(blank=True, editable=False)  # sealed JSON (`smsdesk/sealing.py`)
+    hook_secret = models.CharField(max_length=64, default=new_hook_secret, editable=False)
+    is_simulator = models.BooleanField(default=False)
+    max_calls = models.PositiveSmallIntegerField(default=50, help_text="Calls open at once, per worker thread.")
+    paused_reason = models.CharField(max_length=300, blank=True)
+    paused_at = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        verbose_name = "gateway account"
+
+    def __str__(self) -> str:
+        return self.name

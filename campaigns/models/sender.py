@@ -1,0 +1,58 @@
+from django.db import models
+
+from campaigns.models.gateway_account import GatewayAccount
+from contacts.models import Brand
+
+
+class SenderKind(models.TextChoices):
+    ALPHANUMERIC = "alphanumeric", "Alphanumeric name"
+    SHORT_CODE = "short_code", "Short code"
+    TEN_DLC = "10dlc", "10DLC number"
+    TOLL_FREE = "toll_free", "Toll-free number"
+    LONG_NUMBER = "long_number", "Long number"
+
+
+class Sender(models.Model):
+    """Our number or name: what it may do, where, and how fast."""
+
+    value = models.CharField(max_length=16)  # E.164 with +, short code, or 1–11 characters
+    kind = models.CharField(max_length=12, choices=SenderKind)
+    brand = models.ForeignKey(Brand, on_delete=models.PROTECT, related_name="senders")
+    account = models.ForeignKey(GatewayAccount, on_delete=models.PROTECT, related_name="senders")
+    country = models.CharField(max_length=2, default="US")
+    parts_per_second = models.FloatField(default=1.0)
+    is_registered = models.BooleanField(
+        default=True, help_text="10DLC campaign, toll-free verification or sender id registration done."
+    )
+    is_default = models.BooleanField(default=False, help_text="Used where a brand's message names no sender.")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["account", "value"], name="one_sender_per_account_and_value"),
+            models.CheckConstraint(condition=models.Q(parts_per_second__gt=0), name="sender_rate_is_positive"),
+        ]
+
+    def __str__(self) -> str:
+        return self.value
+
+    @property
+    def is_two_way(self) -> bool:
+        return self.kind != SenderKind.ALPHANUMERIC
+
+
+class Lane(models.Model):
+    """Lock, fencing token and rate limiter of a sender in one row. Times are the database's clock."""
+
+    sender = models.ForeignKey(Sender, on_delete=models.CASCADE, related_name="lanes")
+    number = models.PositiveSmallIntegerField(default=0)
+    token = models.UUIDField(null=True)  # random, never a counter: a restored backup would repeat it
+    lease_until = models.DateTimeField()
+    next_free_at = models.DateTimeField()
+    holder = models.CharField(max_length=120, blank=True)  # host:pid:start time of the process in charge
+    failures = models.PositiveSmallIntegerField(default=0)  # won and not recorded, in a row
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["sender", "number"], name="one_lane_per_number")]
+
+    def __str__(self) -> str:
+        return f"{self.sender_id}/{self.number}"

@@ -1,0 +1,38 @@
+from contacts.models.brand import Brand, Purpose
+from contacts.models.contact import Contact, ContactList, ListMembership, ZoneSource
+from contacts.models.contact_import import ContactImport, ImportChunk, ImportProblem, ImportState
+from contacts.models.ledger import (
+    Basis,
+    ConsentEvent,
+    ConsentEvidence,
+    ConsentSource,
+    ConsentState,
+    EventKind,
+    Hold,
+    LedgerHead,
+    Suppression,
+)
+from contacts.models.quiet_hours import QuietHoursRule
+
+__all__ = [
+    "Basis",
+    "Brand",
+    "ConsentEvent",
+    "ConsentEvidence",
+    "ConsentSource",
+    "ConsentState",
+    "Contact",
+    "ContactImport",
+    "ContactList",
+    "EventKind",
+    "Hold",
+    "ImportChunk",
+    "ImportProblem",
+    "ImportState",
+    "LedgerHead",
+    "ListMembership",
+    "Purpose",
+    "QuietHoursRule",
+    "Suppression",
+    "ZoneSource",
+]

@@ -1,0 +1,82 @@
+from django.db import models
+
+from smsdesk.public_ids import PublicIdModel
+
+
+class ZoneSource(models.TextChoices):
+    """Where a contact's time zone comes from; their own statement replaces what the number suggests."""
+
+    UNKNOWN = "", "From the number"
+    IMPORT = "import", "Import"
+    ADDRESS = "address", "Postal address"
+    STATED = "stated", "Stated by the contact"
+
+
+class Contact(PublicIdModel):
+    """A person we know by their phone. Its row is the lock of everything sent to that phone.
+
+    One row per subscriber key, so the alias forms of one handset share it. Consent and suppression hang on the
+    key, not on this row: they outlive it.
+    """
+
+    prefix = "con"
+
+    phone = models.CharField(max_length=16)  # canonical E.164
+    subscriber_key = models.CharField(max_length=44, unique=True, editable=False)
+    name = models.CharField(max_length=120, blank=True)
+    external_id = models.CharField(max_length=100, null=True, blank=True, unique=True)
+    language = models.CharField(max_length=10, blank=True)
+    country = models.CharField(max_length=2, blank=True)  # region of the number; "" when unknown
+    region = models.CharField(max_length=2, blank=True, help_text="US state of the postal address, if known.")
+    time_zone = models.CharField(max_length=64, blank=True)
+    time_zone_source = models.CharField(max_length=10, choices=ZoneSource, blank=True, default="")
+    attributes = models.JSONField(default=dict, blank=True)
+    is_dead = models.BooleanField(default=False)  # the carrier reported the number as gone
+    last_inbound_at = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["created_at", "id"], name="contact_paging"),  # API and admin lists
+            models.Index(fields=["phone"], name="contact_phone"),  # search by number
+            models.Index(fields=["name"], name="contact_name"),  # search by name prefix
+        ]
+        permissions = [
+            ("import_contact", "Can import contacts"),
+            ("export_contact", "Can export contacts"),
+            ("view_full_phone", "Can see full phone numbers"),
+            ("opt_out_contact", "Can record an opt-out"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name or self.phone
+
+
+class ContactList(models.Model):
+    """A hand-made list of contacts."""
+
+    name = models.CharField(max_length=100, unique=True)
+    description = models.CharField(max_length=300, blank=True)
+    contacts: "models.ManyToManyField[Contact, ListMembership]" = models.ManyToManyField(
+        Contact, through="ListMembership", related_name="lists"
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        verbose_name = "list"
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class ListMembership(models.Model):
+    list = models.ForeignKey(ContactList, on_delete=models.CASCADE, related_name="memberships")
+    contact = models.ForeignKey(Contact, on_delete=models.CASCADE, related_name="memberships")
+    added_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["list", "contact"], name="once_per_list")]
+
+    def __str__(self) -> str:
+        return f"{self.list_id}/{self.contact_id}"

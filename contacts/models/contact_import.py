@@ -1,0 +1,93 @@
+from django.conf import settings
+from django.db import models
+
+from contacts.models.brand import Brand, Purpose
+from contacts.models.contact import ContactList
+from contacts.models.ledger import Basis
+from smsdesk.public_ids import PublicIdModel
+
+
+class ImportState(models.TextChoices):
+    UPLOADED = "uploaded", "Uploaded"
+    READY = "ready", "Ready to start"
+    RUNNING = "running", "Running"
+    FINISHED = "finished", "Finished"
+    CANCELLED = "cancelled", "Cancelled"
+    FAILED = "failed", "Failed"
+
+
+class ContactImport(PublicIdModel):
+    """One uploaded file on its way into the contacts. `offset` moves with the rows it stands for, in one commit."""
+
+    prefix = "imp"
+
+    filename = models.CharField(max_length=200)
+    sha256 = models.CharField(max_length=64)
+    size = models.BigIntegerField()  # bytes
+    encoding = models.CharField(max_length=20, blank=True)
+    delimiter = models.CharField(max_length=1, blank=True)
+    header = models.JSONField(default=list)
+    mapping = models.JSONField(default=dict)  # column name → contact field, "attributes.<name>" or ""
+    brand = models.ForeignKey(Brand, on_delete=models.PROTECT, null=True, related_name="+")
+    list = models.ForeignKey(ContactList, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
+    default_country = models.CharField(max_length=2, blank=True)
+    # The consent this file is declared to carry; purpose "" means: none is claimed.
+    purpose = models.CharField(max_length=14, choices=Purpose, blank=True)
+    basis = models.CharField(max_length=20, choices=Basis, blank=True)
+    consent_obtained_at = models.DateTimeField(null=True, blank=True)
+    consent_method = models.CharField(max_length=20, blank=True)
+    consent_wording = models.TextField(blank=True)
+    consent_source = models.CharField(max_length=300, blank=True)
+    state = models.CharField(max_length=10, choices=ImportState, default=ImportState.UPLOADED)
+    offset = models.BigIntegerField(default=0)  # bytes of the file that are done
+    line = models.BigIntegerField(default=0)
+    created = models.BigIntegerField(default=0)
+    updated = models.BigIntegerField(default=0)
+    duplicate = models.BigIntegerField(default=0)
+    invalid = models.BigIntegerField(default=0)
+    suppressed = models.BigIntegerField(default=0)  # imported, and still suppressed
+    failure = models.CharField(max_length=300, blank=True)
+    token = models.UUIDField(null=True)
+    lease_until = models.DateTimeField(null=True)
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+    started_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
+
+    class Meta:
+        verbose_name = "import"
+
+    def __str__(self) -> str:
+        return self.filename
+
+
+class ImportChunk(models.Model):
+    """A piece of the file. In the database, because the worker may run on another host than the upload."""
+
+    contact_import = models.ForeignKey(ContactImport, on_delete=models.CASCADE, related_name="chunks")
+    start = models.BigIntegerField()  # offset of the first byte
+    content = models.BinaryField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["contact_import", "start"], name="one_chunk_per_offset")]
+
+    def __str__(self) -> str:
+        return f"{self.contact_import_id}@{self.start}"
+
+
+class ImportProblem(models.Model):
+    """One row of the file that could not be taken as it is."""
+
+    contact_import = models.ForeignKey(ContactImport, on_delete=models.CASCADE, related_name="problems")
+    line = models.BigIntegerField()
+    column = models.CharField(max_length=100, blank=True)
+    value = models.CharField(max_length=200, blank=True)
+    reason = models.CharField(max_length=300)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["contact_import", "line", "column"], name="one_problem_per_cell")
+        ]
+
+    def __str__(self) -> str:
+        return f"line {self.line}: {self.reason}"

@@ -1,0 +1,26 @@
+from inbound.models.conversation import (
+    Conversation,
+    ConversationEvent,
+    ConversationEventKind,
+    ConversationState,
+    Draft,
+    Note,
+    Reply,
+)
+from inbound.models.inbound_message import InboundMessage, Intent
+from inbound.models.keyword import AutomaticReply, Keyword, KeywordAction
+
+__all__ = [
+    "AutomaticReply",
+    "Conversation",
+    "ConversationEvent",
+    "ConversationEventKind",
+    "ConversationState",
+    "Draft",
+    "InboundMessage",
+    "Intent",
+    "Keyword",
+    "KeywordAction",
+    "Note",
+    "Reply",
+]

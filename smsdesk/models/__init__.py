@@ -1,0 +1,4 @@
+from smsdesk.models.api_key import ApiKey, IdempotentAnswer
+from smsdesk.models.heartbeat import Heartbeat
+
+__all__ = ["ApiKey", "Heartbeat", "IdempotentAnswer"]

@@ -1,0 +1,15 @@
+"""The product's settings under test: generated secrets, no collected static files, SQLite unless told."""
+
+import os
+
+os.environ.setdefault("SECRET_KEY", "test-secret-key-that-is-long-enough-for-the-system-checks-0123456789")
+os.environ.setdefault("SMSDESK_PEPPER", "test-pepper-0123456789abcdef0123456789abcdef")
+os.environ.setdefault("SMSDESK_CREDENTIAL_KEY", "dGVzdC1jcmVkZW50aWFsLWtleS0wMTIzNDU2Nzg5YWI=")
+os.environ.setdefault("SMSDESK_PLAIN_STATIC", "1")
+os.environ.setdefault("SQLITE_SYNCHRONOUS", "NORMAL")
+os.environ.setdefault("LOG_LEVEL", "WARNING")
+
+from smsdesk.settings import *  # noqa: F403
+
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+AXES_ENABLED = False
