@@ -1,0 +1,298 @@
+"""What a gateway adapter promises. Nothing here knows a database; everything passed across is frozen.
+
+`submit` never raises for network or provider trouble: one result per item, always. Webhooks go
+`verify → parse → acknowledge`. How to add a provider: `docs/adding_a_gateway.md`.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import ClassVar, Literal
+from urllib.parse import parse_qsl
+from uuid import UUID
+
+import aiohttp
+
+from smsdesk import clock
+from smsdesk.gateways import client, errors
+
+State = Literal["", "accepted", "sent", "delivered", "undelivered", "expired", "rejected", "cancelled"]
+
+HOOKS_PATH = "/hooks/"
+FORM = "application/x-www-form-urlencoded"
+
+
+# --- The account and what it can do -------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class CredentialField:
+    """One thing an operator types in to connect an account; `secret` ones are never shown again."""
+
+    name: str
+    label: str
+    secret: bool
+    required: bool = True
+    help: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AccountSettings:
+    """A gateway account, credentials already decrypted.
+
+    `hook_url` is our public address for this account, `https://host[/prefix]/hooks/<account>/<secret>/`.
+    """
+
+    account_id: UUID
+    base_url: str
+    credentials: Mapping[str, str] = field(repr=False)
+    hook_url: str = field(repr=False)
+    is_simulator: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    recipients_per_call: int = 1
+    # Our reference comes back in receipts by itself; else it rides in the callback's query.
+    echoes_reference: bool = False
+    # exact: "never seen" counts after a grace; proof: only a hit counts.
+    lookup: Literal["none", "proof", "exact"] = "none"
+    lookup_batch: int = 1  # items per lookup request
+    idempotency_key: bool = False
+    signed_webhooks: bool = False
+    # Every STOP is answered by the gateway. Where it depends on the message, `InboundText` says so.
+    answers_stop_itself: bool = False
+    max_characters: int | None = None
+
+
+# --- Sending ------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class SenderAddress:
+    value: str  # E.164 with +, short code, or name
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class SubmitItem:
+    reference: UUID
+    to: str  # E.164 with +
+    body: str
+    encoding: str  # gsm7 or ucs2
+    parts: int
+
+
+@dataclass(frozen=True, slots=True)
+class SubmitBatch:
+    """`callback_url` is where receipts go; the adapter adds `?m=<reference hex>` where nothing is echoed."""
+
+    items: Sequence[SubmitItem]
+    sender: SenderAddress
+    callback_url: str
+    validity: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SubmitResult:
+    """`again` is surely not taken; `unknown` may have been. `error.policy` says what follows."""
+
+    reference: UUID
+    outcome: errors.Outcome
+    gateway_id: str = ""
+    parts: int | None = None
+    error: errors.GatewayError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Deadline:
+    """The first byte leaves within `limit` seconds of `started` or not at all."""
+
+    started: clock.Elapsed
+    limit: float
+
+    def check(self) -> None:
+        """Asked by the client directly before it writes; raises `NothingWritten`."""
+        if self.started.seconds() > self.limit:
+            raise errors.NothingWritten("deadline", "The time to begin this call had passed; nothing was written.")
+
+
+@dataclass(frozen=True, slots=True)
+class LookupItem:
+    """A message whose outcome is not known. `gateway_id` "" when none was told."""
+
+    reference: UUID
+    to: str
+    body: str
+    gateway_id: str = ""
+    sender: str = ""
+    submitted_at: datetime | None = None
+
+
+# --- Hearing back -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What a gateway says about one message. `state` "" moves nothing; `event_key` is unique per account."""
+
+    event_key: str
+    reference: UUID | None
+    gateway_id: str
+    word: str
+    state: State
+    code: str = ""
+    error_class: errors.ErrorClass | None = None
+    permanent: bool | None = None
+    parts: int | None = None
+    at: datetime | None = None
+    raw: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class InboundText:
+    """A text somebody sent to one of our senders; `event_key` is unique per account.
+
+    `phone` and `sender` carry a + where the provider means a full number. `answers_stop_itself`: the gateway has
+    already replied to this keyword and keeps the block itself, so we record it and send no reply.
+    """
+
+    event_key: str
+    gateway_id: str
+    phone: str
+    sender: str
+    text: str
+    keyword: str = ""
+    opt_hint: Literal["stop", "start", "help", ""] = ""
+    answers_stop_itself: bool = False
+    at: datetime | None = None
+    raw: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class HookEvents:
+    receipts: tuple[Receipt, ...] = ()
+    inbound: tuple[InboundText, ...] = ()
+
+
+class HookRefused(Exception):
+    """A webhook that is not proven to come from the provider, or makes no sense. `status` is the answer."""
+
+    def __init__(self, reason: str, *, status: int = 403) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.status = status
+
+
+@dataclass(frozen=True, slots=True)
+class HookRequest:
+    """`url`: path and query exactly as received; scheme and host in it are never trusted.
+
+    `headers`: lower-case names. `path_args`: `kind` ("status" or "inbound") at least.
+    """
+
+    method: str
+    url: str
+    path_args: Mapping[str, str]
+    headers: Mapping[str, str]
+    body: bytes
+    query: Mapping[str, Sequence[str]]
+    form: Mapping[str, Sequence[str]]
+
+    @classmethod
+    def read(
+        cls, method: str, *, url: str, path_args: Mapping[str, str], headers: Mapping[str, str], body: bytes
+    ) -> "HookRequest":
+        """Parse the query and, where the type says so, the form, from the raw bytes; raises `HookRefused` (400)."""
+        named = {name.lower(): value for name, value in headers.items()}
+        is_form = named.get("content-type", "").partition(";")[0].strip().lower() == FORM
+        return cls(
+            method=method,
+            url=url,
+            path_args=path_args,
+            headers=named,
+            body=body,
+            query=_fields(url.partition("?")[2]),
+            form=_fields(body.decode("utf-8", "replace")) if is_form else {},
+        )
+
+    def value(self, name: str) -> str:
+        """The form's field; the last one where it is repeated."""
+        values = self.form.get(name)
+        return values[-1] if values else ""
+
+    def reference(self) -> UUID | None:
+        """Our own reference from the callback's query, or None."""
+        try:
+            return UUID(hex=self.query["m"][-1])
+        except (KeyError, ValueError):
+            return None
+
+
+@dataclass(frozen=True, slots=True)
+class HookAnswer:
+    status: int = 200
+    body: str = ""
+    content_type: str = "text/plain; charset=utf-8"
+
+
+def _fields(text: str) -> dict[str, list[str]]:
+    try:
+        pairs = parse_qsl(text, keep_blank_values=True, max_num_fields=200)
+    except ValueError as problem:
+        raise HookRefused("too many fields", status=400) from problem
+    fields: dict[str, list[str]] = {}
+    for name, value in pairs:
+        fields.setdefault(name, []).append(value)
+    return fields
+
+
+# --- The adapter --------------------------------------------------------------------------------------
+
+
+class Gateway(ABC):
+    """One account at one provider."""
+
+    kind: ClassVar[str]
+    label: ClassVar[str]
+    capabilities: ClassVar[Capabilities]
+    credential_fields: ClassVar[tuple[CredentialField, ...]]
+
+    def __init__(self, settings: AccountSettings, *, http: aiohttp.ClientSession | None) -> None:
+        """`http` may be None where only webhooks are verified and parsed."""
+        self.settings = settings
+        self._http = http
+
+    @property
+    def http(self) -> aiohttp.ClientSession:
+        if self._http is None:
+            raise RuntimeError("This gateway was made without a client: it can only verify and parse webhooks.")
+        return self._http
+
+    async def connect(self, connections: int) -> errors.GatewayError | None:
+        """Open connections ahead of a batch, so that its second is not spent on handshakes.
+
+        Asked before the rows are submitted. The trouble, or None.
+        """
+        return await client.connect(self.http, self.settings.base_url, connections=connections)
+
+    @abstractmethod
+    async def submit(self, batch: SubmitBatch, *, deadline: Deadline) -> list[SubmitResult]:
+        """Send; one result per item, in the order of the items."""
+
+    @abstractmethod
+    async def lookup(self, items: Sequence[LookupItem], *, submitted_after: datetime) -> list[Receipt]:
+        """What the gateway knows of these. Raises `GatewayError` where it could not be asked."""
+
+    @abstractmethod
+    def verify(self, request: HookRequest) -> None:
+        """Raises `HookRefused` unless the request proves that it comes from the provider."""
+
+    @abstractmethod
+    def parse(self, request: HookRequest) -> HookEvents:
+        """What a verified request says. Raises `HookRefused` (400) where it is not in the provider's form."""
+
+    def acknowledge(self, request: HookRequest) -> HookAnswer:
+        """What the provider wants to hear once everything is stored."""
+        return HookAnswer()
