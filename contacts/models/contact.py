@@ -32,6 +32,8 @@ class Contact(PublicIdModel):
     time_zone_source = models.CharField(max_length=10, choices=ZoneSource, blank=True, default="")
     attributes = models.JSONField(default=dict, blank=True)
     is_dead = models.BooleanField(default=False)  # the carrier reported the number as gone
+    # Id of the import that last wrote this row: a second line of the same file is then known as a duplicate.
+    last_import = models.BigIntegerField(null=True, editable=False)
     last_inbound_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
