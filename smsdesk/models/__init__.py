@@ -1,4 +1,4 @@
-from smsdesk.models.api_key import ApiKey, IdempotentAnswer
+from smsdesk.models.api_key import ApiKey, IdempotentAnswer, KeyUsage, Scope
 from smsdesk.models.heartbeat import Heartbeat
 
-__all__ = ["ApiKey", "Heartbeat", "IdempotentAnswer"]
+__all__ = ["ApiKey", "Heartbeat", "IdempotentAnswer", "KeyUsage", "Scope"]

@@ -2,6 +2,20 @@ from django.conf import settings
 from django.db import models
 
 
+class Scope(models.TextChoices):
+    """What a key may do. A key has exactly the scopes it was given; none implies another."""
+
+    CONTACTS_READ = "contacts:read", "Read contacts and their consent"
+    CONTACTS_WRITE = "contacts:write", "Add and change contacts, record consent"
+    MESSAGES_SEND = "messages:send", "Send messages"
+    MESSAGES_READ = "messages:read", "Read messages"
+    CAMPAIGNS_READ = "campaigns:read", "Read campaigns and their messages"
+    CAMPAIGNS_WRITE = "campaigns:write", "Create and change draft campaigns"
+    CAMPAIGNS_LAUNCH = "campaigns:launch", "Launch, pause, resume and cancel campaigns"
+    CONVERSATIONS_READ = "conversations:read", "Read conversations"
+    CONVERSATIONS_WRITE = "conversations:write", "Reply in conversations"
+
+
 class ApiKey(models.Model):
     """An integrator's key: only its public prefix and the SHA-256 of its secret are kept."""
 
@@ -13,13 +27,29 @@ class ApiKey(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
     expires_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True)
-    last_used_at = models.DateTimeField(null=True, blank=True)
+    last_used_at = models.DateTimeField(null=True, blank=True)  # exact to a minute
+    requests_per_minute = models.PositiveIntegerField(default=600)
 
     class Meta:
         verbose_name = "API key"
 
     def __str__(self) -> str:
         return f"{self.name} ({self.prefix}…)"
+
+    @property
+    def is_test(self) -> bool:
+        return self.prefix.startswith("sk_test_")
+
+
+class KeyUsage(models.Model):
+    """How many requests a key has made in its current minute. One row per key, raised by one statement."""
+
+    api_key = models.OneToOneField(ApiKey, on_delete=models.CASCADE, primary_key=True, related_name="+")
+    minute = models.BigIntegerField()  # minutes since 1970; never moves back
+    used = models.PositiveIntegerField()
+
+    def __str__(self) -> str:
+        return f"{self.used} in minute {self.minute}"
 
 
 class IdempotentAnswer(models.Model):
@@ -28,8 +58,10 @@ class IdempotentAnswer(models.Model):
     api_key = models.ForeignKey(ApiKey, on_delete=models.CASCADE, related_name="+")
     key = models.CharField(max_length=255)
     request_sha256 = models.CharField(max_length=64)  # of method, path and body
+    token = models.UUIDField()  # whose attempt this is: a slower one may not store its answer
     status = models.PositiveSmallIntegerField(null=True)  # null: still being worked on
-    body = models.JSONField(null=True)
+    body = models.TextField(blank=True)  # JSON, byte for byte as it was answered
+    started_at = models.DateTimeField()  # of the current attempt; one that does not end is taken over
     created_at = models.DateTimeField(auto_now_add=True, db_index=True)  # reader: the daily clean-up
 
     class Meta:

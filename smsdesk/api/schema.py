@@ -1,0 +1,90 @@
+"""The OpenAPI description: what drf-spectacular cannot see by itself (keys, repeats, problems)."""
+
+from typing import Any
+
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.utils import OpenApiParameter
+
+from smsdesk.api.problems import CONTENT_TYPE
+
+PROBLEM = {
+    "type": "object",
+    "required": ["type", "title", "status", "code", "detail", "errors", "request_id"],
+    "properties": {
+        "type": {"type": "string"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "code": {"type": "string", "description": "Stable: decide by this."},
+        "detail": {"type": "string", "description": "A sentence for people."},
+        "errors": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["pointer", "code", "detail"],
+                "properties": {
+                    "pointer": {"type": "string", "description": "JSON pointer into the body, or ?parameter."},
+                    "code": {"type": "string"},
+                    "detail": {"type": "string"},
+                },
+            },
+        },
+        "request_id": {
+            "type": "string",
+            "description": "Also in the X-Request-Id header; name it when you ask us.",
+        },
+    },
+}
+ALWAYS = {"400": "Not understood", "401": "No valid key", "403": "A scope is missing", "429": "Too many requests"}
+ON_POST = {
+    "409": "Wrong state, or a repeat of a request that still runs",
+    "413": "The body is too large",
+    "415": "Not application/json",
+    "422": "The Idempotency-Key was used for another request, or a rule refuses this one",
+}
+
+
+class Schema(AutoSchema):  # type: ignore[misc]
+    """Adds the `Idempotency-Key` header where a view takes it."""
+
+    def get_override_parameters(self) -> list[Any]:
+        handler = getattr(self.view, getattr(self.view, "action", None) or "", None)
+        if not getattr(handler, "is_idempotent", False):
+            return []
+        return [
+            OpenApiParameter(
+                "Idempotency-Key",
+                str,
+                OpenApiParameter.HEADER,
+                description="After a time-out send the same key again: it happens once, with the same answer.",
+            )
+        ]
+
+
+class KeyScheme(OpenApiAuthenticationExtension):  # type: ignore[misc]
+    target_class = "smsdesk.api.keys.ApiKeyAuthentication"
+    name = "key"
+
+    def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
+        return {"type": "http", "scheme": "bearer", "bearerFormat": "sk_live_… or sk_test_…"}
+
+
+def only_this_version(endpoints: list[Any]) -> list[Any]:
+    return [endpoint for endpoint in endpoints if endpoint[0].startswith("/api/v1/")]
+
+
+def add_problems(result: dict[str, Any], generator: Any, request: Any, public: bool) -> dict[str, Any]:
+    """Every operation may answer with a problem; said once here instead of at every view."""
+    result.setdefault("components", {}).setdefault("schemas", {})["Problem"] = PROBLEM
+    content = {CONTENT_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    for path, operations in result["paths"].items():
+        for method, operation in operations.items():
+            extra = dict(ALWAYS)
+            if "{" in path:
+                extra["404"] = "Not there, or not for this key"
+            if method in ("post", "put", "patch"):
+                extra.update(ON_POST)
+            for status, description in extra.items():
+                operation["responses"].setdefault(status, {"description": description, "content": content})
+            operation["responses"] = dict(sorted(operation["responses"].items()))
+    return result
