@@ -265,8 +265,9 @@ def _lookup(e164: str) -> _Plan:
     if number_type not in _KINDS or phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164) != e164:
         return _INVALID
     region = phonenumbers.region_code_for_number(number) or ""
-    is_geographical = is_number_type_geographical(number_type, number.country_code)
-    zones = _zones(e164[1:], country_code=str(number.country_code), is_geographical=is_geographical)
+    country_code = number.country_code or 0
+    is_geographical = is_number_type_geographical(number_type, country_code)
+    zones = _zones(e164[1:], country_code=str(country_code), is_geographical=is_geographical)
     return _Plan(_KINDS[number_type], "" if region == "001" else region, zones)
 
 
