@@ -32,6 +32,7 @@ def issue(
     scopes: Collection[Scope | str],
     is_test: bool,
     expires_at: datetime | None = None,
+    requests_per_minute: int = 600,
 ) -> tuple[ApiKey, str]:
     """A new key and its full text, which nothing can show again."""
     unknown = sorted({str(scope) for scope in scopes} - set(Scope.values))
@@ -53,6 +54,7 @@ def issue(
         scopes=[scope for scope in Scope.values if scope in set(scopes)],
         owner=owner,
         expires_at=expires_at,
+        requests_per_minute=requests_per_minute,
     )
     return key, f"{prefix}_{secret}"
 
