@@ -21,21 +21,23 @@ def update_rows(
     key: str = "id",
     columns: Sequence[str],
     rows: Sequence[Sequence[Any]],
+    carried: Sequence[str] = (),
     also: str = "",
     where: str = "TRUE",
     parameters: Sequence[Any] = (),
 ) -> list[Any]:
     """Update each row named by its `key` with its own values, in one statement; the keys that were updated.
 
-    `rows` holds (key, value of columns[0], …). `also` is further SET text ("submit_no = o.submit_no + 1"),
-    `where` narrows the target rows (alias `o`, new values `x.<field>`); `parameters` fill `%s` in also, then where.
+    `rows` holds (key, value of columns[0], …, value of carried[0], …); `carried` fields are not set but may be
+    used in `also`, further SET text ("submit_no = o.submit_no + 1"), and in `where`, which narrows the target rows
+    (alias `o`, new values `x.<field>`). `parameters` fill `%s` in also, then where.
     Field names are those of the model; the caller has locked the rows in id order where order matters.
     """
     if not rows:
         return []
-    fields = [model._meta.get_field(name) for name in (key, *columns)]
+    fields = [model._meta.get_field(name) for name in (key, *columns, *carried)]
     source, source_parameters = _source(fields, [list(column) for column in zip(*rows, strict=True)])
-    assignments = [f"{_quoted(f.column)} = x.{_quoted(f.column)}" for f in fields[1:]]
+    assignments = [f"{_quoted(f.column)} = x.{_quoted(f.column)}" for f in fields[1 : len(columns) + 1]]
     if also:
         assignments.append(also)
     key_column = _quoted(fields[0].column)

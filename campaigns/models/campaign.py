@@ -42,6 +42,7 @@ class Campaign(PublicIdModel):
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
     launched_at = models.DateTimeField(null=True)
+    prepared_at = models.DateTimeField(null=True)  # the snapshot is complete
     finished_at = models.DateTimeField(null=True)
 
     class Meta:

@@ -118,11 +118,17 @@ class OutboundMessage(PublicIdModel):
             ),
         ]
         indexes = [
-            # a lane's next batch (sending.read_batch) and its earliest due time (lanes.earliest)
+            # a lane's next batch and the choice of the most urgent lane: messages without campaign …
             models.Index(
                 fields=["lane", "priority", "due_at", "id"],
-                condition=Q(state="queued"),
-                name="queued_by_lane",
+                condition=Q(state="queued", campaign=None),
+                name="queued_single",
+            ),
+            # … and campaigns, each by itself, so that a paused one of a million rows is never walked through
+            models.Index(
+                fields=["lane", "campaign", "due_at", "id"],
+                condition=Q(state="queued", campaign__isnull=False),
+                name="queued_of_campaign",
             ),
             # reaper, lane winner, STOP drain: the few rows that may be in a call
             models.Index(

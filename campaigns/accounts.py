@@ -1,0 +1,59 @@
+"""Gateway accounts: their credentials, their hook addresses, and the switch that stops them."""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from django.conf import settings
+
+from campaigns.models import GatewayAccount
+from smsdesk import sealing
+from smsdesk.gateways import client, registry
+from smsdesk.gateways.contract import AccountSettings, Gateway
+
+
+def hook_base(account: GatewayAccount) -> str:
+    """`https://desk.example/hooks/<account>/<secret>/`; the provider's calls add `status/` or `inbound/`."""
+    return f"{settings.PUBLIC_URL}/hooks/{account.public_id}/{account.hook_secret}/"
+
+
+def store_credentials(account: GatewayAccount, values: Mapping[str, str]) -> None:
+    """Replace the sealed credentials; an empty value keeps the one that is stored."""
+    stored = credentials(account)
+    merged = {**stored, **{name: value for name, value in values.items() if value}}
+    account.credentials = sealing.seal(merged, bound_to=account.public_id.hex)
+    GatewayAccount.objects.filter(pk=account.pk).update(credentials=account.credentials)
+
+
+def credentials(account: GatewayAccount) -> dict[str, str]:
+    if not account.credentials:
+        return {}
+    return sealing.unseal(account.credentials, bound_to=account.public_id.hex)
+
+
+def gateway(account: GatewayAccount, *, http: client.Session | None = None) -> Gateway:
+    """The adapter of this account. Without `http` it can verify and parse webhooks, not send."""
+    settings_of_account = AccountSettings(
+        account_id=account.public_id,
+        base_url=account.base_url,
+        credentials=credentials(account),
+        hook_url=hook_base(account),
+        is_simulator=account.is_simulator,
+    )
+    return registry.gateway_for(account.kind, settings_of_account, http=http)
+
+
+def pause(account_id: int, *, reason: str, now: datetime) -> bool:
+    """Stop every lane of the account; rows stay queued. False when it was paused already."""
+    return bool(
+        GatewayAccount.objects.filter(pk=account_id, paused_at=None).update(
+            paused_at=now, paused_reason=reason[:300]
+        )
+    )
+
+
+def resume(account_id: int) -> bool:
+    return bool(
+        GatewayAccount.objects.filter(pk=account_id, paused_at__isnull=False).update(
+            paused_at=None, paused_reason=""
+        )
+    )

@@ -1,0 +1,238 @@
+"""The life of a campaign: every change is one conditional update, so two operators, a double click and the API
+together launch once."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+from django.contrib.auth.models import AbstractBaseUser
+from django.db import transaction
+from django.db.models import Exists, OuterRef, Q
+
+from campaigns import audience, rendering, sending, states
+from campaigns.models import Campaign, CampaignState, OutboundMessage, OutboundState, SenderKind
+from contacts.models import Purpose
+from smsdesk import transitions, wakeups
+from smsdesk.errors import DomainError, Invalid, WrongState
+
+log = structlog.get_logger(__name__)
+
+# Later than this after its time a campaign is not begun by machine: a person decides.
+GRACE = timedelta(minutes=60)
+CANCEL_PAGE = 10_000
+
+S = CampaignState
+
+
+def launch(campaign: Campaign, *, by: AbstractBaseUser | None, now: datetime) -> Campaign:
+    """`draft → scheduled`: from here on text, audience, sender are frozen. Raises what `problems` lists first."""
+    found = problems(campaign, now=now)
+    if found:
+        raise found[0]
+    with transaction.atomic():
+        _move(campaign, "launch", origins=(S.DRAFT, S.AWAITING_APPROVAL), to=S.SCHEDULED, changes={"launched_at": now})
+        if campaign.send_at is None or campaign.send_at <= now:
+            wakeups.wake("campaigns.tasks.tick")
+    log.info("campaign_launched", campaign=campaign.ref, by=getattr(by, "pk", None))
+    return campaign
+
+
+def pause(campaign: Campaign, *, by: AbstractBaseUser | None, now: datetime, reason: str = "") -> Campaign:
+    """Nothing more is submitted; effective within the batch in hand."""
+    _move(
+        campaign,
+        "pause",
+        origins=(S.SCHEDULED, S.PREPARING, S.SENDING),
+        to=S.PAUSED,
+        changes={"paused_reason": (reason or "Paused by an operator.")[:300]},
+    )
+    log.info("campaign_paused", campaign=campaign.ref, by=getattr(by, "pk", None))
+    return campaign
+
+
+def resume(campaign: Campaign, *, by: AbstractBaseUser | None, now: datetime) -> Campaign:
+    """Back to where it was: sending, preparing, or waiting for its time."""
+    with transaction.atomic():
+        if campaign.prepared_at is not None:
+            to = S.SENDING
+        elif campaign.prepared_through or (campaign.send_at or now) <= now:
+            to = S.PREPARING
+        else:
+            to = S.SCHEDULED
+        _move(campaign, "resume", origins=(S.PAUSED,), to=to, changes={"paused_reason": ""})
+        wakeups.wake("campaigns.tasks.tick")
+        sending.wake_all()
+    log.info("campaign_resumed", campaign=campaign.ref, by=getattr(by, "pk", None))
+    return campaign
+
+
+def cancel(campaign: Campaign, *, by: AbstractBaseUser | None, now: datetime) -> Campaign:
+    """The state stops it at once; its waiting rows follow in pages."""
+    with transaction.atomic():
+        _move(
+            campaign,
+            "cancel",
+            origins=(S.DRAFT, S.AWAITING_APPROVAL, S.SCHEDULED, S.PREPARING, S.SENDING, S.PAUSED),
+            to=S.CANCELLED,
+            changes={"finished_at": now},
+        )
+        wakeups.wake("campaigns.tasks.tick")
+    log.info("campaign_cancelled", campaign=campaign.ref, by=getattr(by, "pk", None))
+    return campaign
+
+
+def problems(campaign: Campaign, *, now: datetime) -> list[DomainError]:
+    """What keeps the campaign from being launched; each names the field and the cure."""
+    if campaign.state not in (S.DRAFT, S.AWAITING_APPROVAL):
+        return [_wrong_state(campaign, "launch")]
+    found: list[DomainError] = []
+    if campaign.brand_id is None:
+        found.append(_missing("brand", "Choose who speaks."))
+    if campaign.sender is None:
+        found.append(_missing("sender", "Choose the number or name it is sent from."))
+    elif campaign.sender.brand_id != campaign.brand_id:
+        found.append(
+            Invalid(
+                "sender_of_other_brand",
+                "This sender belongs to another brand.",
+                field="sender",
+                value=campaign.sender.value,
+                cure="Choose a sender of the campaign's brand.",
+            )
+        )
+    if not campaign.body.strip():
+        found.append(_missing("body", "Write the message."))
+    else:
+        try:
+            rendering.compile(campaign.body)
+        except DomainError as error:
+            found.append(error)
+    if not campaign.include.exists():
+        found.append(_missing("include", "Choose at least one list."))
+    found.extend(_problems_of_time(campaign, now=now))
+    found.extend(_problems_of_sender(campaign))
+    return found
+
+
+def _problems_of_time(campaign: Campaign, *, now: datetime) -> list[DomainError]:
+    begins = campaign.send_at or now
+    if campaign.send_at is not None and campaign.send_at < now - GRACE:
+        return [
+            Invalid(
+                "send_at_past",
+                "The time to send lies in the past.",
+                field="send_at",
+                value=campaign.send_at.isoformat(),
+                cure="Choose a later time, or send now.",
+            )
+        ]
+    if campaign.send_by is not None and campaign.send_by <= begins:
+        return [
+            Invalid(
+                "send_by_too_early",
+                "The offer ends before the campaign begins.",
+                field="send_by",
+                value=campaign.send_by.isoformat(),
+                cure="Choose a later end, or send earlier.",
+            )
+        ]
+    return []
+
+
+def _problems_of_sender(campaign: Campaign) -> list[DomainError]:
+    sender = campaign.sender
+    if sender is None:
+        return []
+    if sender.kind == SenderKind.ALPHANUMERIC and "stop" in campaign.body.casefold():
+        return [
+            Invalid(
+                "stop_on_one_way_sender",
+                "People cannot answer a name, so the text may not ask them to reply STOP.",
+                field="body",
+                cure="Send from a number, or give a link to opt out.",
+            )
+        ]
+    if campaign.purpose not in (Purpose.MARKETING, Purpose.TRANSACTIONAL):
+        return [
+            Invalid(
+                "purpose_not_for_campaigns",
+                "A campaign is marketing or transactional.",
+                field="purpose",
+                value=campaign.purpose,
+                cure="Choose one of the two.",
+            )
+        ]
+    return []
+
+
+# --- What the clock does -----------------------------------------------------------------------------
+
+
+def start_due(*, now: datetime) -> int:
+    """`scheduled → preparing` for campaigns whose time has come; missed ones are paused with the reason."""
+    waiting = Campaign.objects.filter(state=S.SCHEDULED)
+    late = Q(send_at__lt=now - GRACE, latest_start=None) | Q(latest_start__lt=now)
+    missed = waiting.filter(late, send_at__isnull=False).update(
+        state=S.PAUSED, paused_reason="Its start was missed: no worker was running. Resume it to send now."
+    )
+    started = waiting.filter(Q(send_at=None) | Q(send_at__lte=now)).update(state=S.PREPARING)
+    return started + missed
+
+
+def prepare_due(*, now: datetime) -> None:
+    """Take the snapshot of every campaign in `preparing`, range by range, then `preparing → sending`."""
+    for campaign in Campaign.objects.filter(state=S.PREPARING).select_related("sender"):
+        while not audience.take_range(campaign, now=now):
+            pass
+        if transitions.move_one(campaign, origins=(S.PREPARING,), to=S.SENDING, changes={"prepared_at": now}):
+            sending.wake_all()
+
+
+def finish_done(*, now: datetime) -> int:
+    """`sending → finished` once none of its rows can still change by our doing."""
+    open_rows = OutboundMessage.objects.filter(campaign=OuterRef("pk"), state__in=states.OPEN)
+    return (
+        Campaign.objects.filter(state=S.SENDING)
+        .exclude(Exists(open_rows))
+        .update(state=S.FINISHED, finished_at=now)
+    )
+
+
+def sweep_cancelled(*, now: datetime) -> int:
+    """The waiting rows of cancelled campaigns follow, a page at a time; what may have left is parked."""
+    rows = OutboundMessage.objects.filter(campaign__state=S.CANCELLED, state=OutboundState.QUEUED)
+    swept = 0
+    while page := list(rows.order_by("pk").values_list("pk", flat=True)[:CANCEL_PAGE]):
+        chosen = OutboundMessage.objects.filter(pk__in=page, state=OutboundState.QUEUED)
+        changes: Mapping[str, Any] = {"code": "CAMPAIGN_CANCELLED", "waiting_for": ""}
+        swept += chosen.filter(outcome_open=True).update(state=OutboundState.PARKED, **changes)
+        swept += chosen.filter(outcome_open=False).update(state=OutboundState.CANCELLED, final_at=now, **changes)
+    return swept
+
+
+def _move(
+    campaign: Campaign,
+    verb: str,
+    *,
+    origins: tuple[CampaignState, ...],
+    to: CampaignState,
+    changes: Mapping[str, Any],
+) -> None:
+    if not transitions.move_one(campaign, origins=origins, to=to, changes=changes):
+        raise _wrong_state(campaign, verb)
+
+
+def _wrong_state(campaign: Campaign, verb: str) -> WrongState:
+    state = CampaignState(campaign.state).label.lower()
+    return WrongState(
+        "wrong_state",
+        f"Cannot {verb} this campaign: it is {state}.",
+        field="state",
+        value=campaign.state,
+        cure="Reload to see what can be done now.",
+    )
+
+
+def _missing(field: str, cure: str) -> Invalid:
+    return Invalid("missing", "This is not chosen yet.", field=field, cure=cure)

@@ -1,0 +1,157 @@
+"""Step 4 of a batch: write down what the gateway answered, hand the lane back, and act on what the answer means.
+
+Every write names the token and `submitting`: the answer of a worker that was thought dead can overwrite nothing,
+it is filed as late proof.
+"""
+
+import time
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import structlog
+from django.db import DatabaseError, connection, transaction
+
+from campaigns import accounts, consequences, lanes
+from campaigns.batch import Row, backoff
+from campaigns.models import OutboundMessage, OutboundState, Sender
+from campaigns.times import TIMES
+from smsdesk import bulk_sql, clock
+from smsdesk.gateways.contract import SubmitResult
+from smsdesk.gateways.errors import Beyond, ErrorClass
+
+log = structlog.get_logger(__name__)
+
+MOST_ATTEMPTS = 8  # of a row that the gateway surely did not take
+
+
+def record(
+    results: Sequence[SubmitResult],
+    rows: Mapping[UUID, Row],
+    *,
+    won: lanes.Won,
+    sender: Sender,
+    planned: int,
+) -> None:
+    """Record one batch's answers, again on new connections for 10 s: answers in hand are worth more than speed.
+
+    `planned`: the parts whose pace submit wrote on the lane; what did not leave is given back.
+    """
+    unsent = planned - sum(rows[r.reference].parts for r in results if r.outcome != "again")
+    give_up = time.monotonic() + TIMES.record
+    while True:
+        try:
+            _record_once(results, rows, won=won, unsent=unsent)
+            break
+        except DatabaseError:
+            connection.close()
+            if time.monotonic() > give_up:
+                raise  # as a crash: the reaper and the reconciler take over
+            time.sleep(0.2)
+    _act(results, rows, sender=sender)
+
+
+def _record_once(
+    results: Sequence[SubmitResult], rows: Mapping[UUID, Row], *, won: lanes.Won, unsent: int
+) -> None:
+    with transaction.atomic():
+        lanes.hand_back(won, unsent=unsent, slow_down=_slow_down(results))
+        now = clock.database_now()
+        changes = sorted(_change(result, rows[result.reference], now=now) for result in results)
+        token = won.token if connection.vendor == "postgresql" else won.token.hex
+        done = bulk_sql.update_rows(
+            OutboundMessage,
+            columns=(
+                "state", "gateway_id", "accepted_at", "final_at", "code", "error_code", "error_class",
+                "due_at", "waiting_for", "attempts", "next_lookup_at",
+            ),  # fmt: skip
+            rows=changes,
+            where="o.token = %s AND o.state = 'submitting'",
+            parameters=[token],
+        )
+        if len(done) < len(changes):
+            _file_late(set(done), changes, token=token)
+
+
+def _file_late(done: set[int], changes: Sequence[tuple[Any, ...]], *, token: object) -> None:
+    """A receipt or the reaper was faster. An acceptance is proof for rows of this very submit, nothing else is."""
+    accepted = [c for c in changes if c[0] not in done and c[1] == OutboundState.ACCEPTED.value]
+    bulk_sql.update_rows(
+        OutboundMessage,
+        columns=("gateway_id",),
+        rows=[(c[0], c[2]) for c in accepted],
+        where="o.token = %s AND o.gateway_id = ''",
+        parameters=[token],
+    )
+    bulk_sql.update_rows(
+        OutboundMessage,
+        columns=("state", "accepted_at"),
+        rows=[(c[0], c[1], c[3]) for c in accepted],
+        where="o.token = %s AND o.state IN ('unknown', 'parked')",
+        parameters=[token],
+    )
+    unwritten = [c for c in changes if c[0] not in done and c[7] == ErrorClass.NOTHING_WRITTEN.value]
+    bulk_sql.update_rows(
+        OutboundMessage,
+        columns=("evidence",),
+        rows=[(c[0], {"nothing_written": True}) for c in unwritten],
+        where="o.token = %s AND o.state = 'unknown'",
+        parameters=[token],
+    )
+
+
+def _change(result: SubmitResult, row: Row, *, now: datetime) -> tuple[Any, ...]:
+    """(id, state, gateway id, accepted, final, code, error code, class, due, waiting for, attempts, lookup)."""
+    error = result.error
+    word = (error.code[:40], error.error_class.value) if error else ("", "")
+    if result.outcome == "accepted":
+        return (row.id, "accepted", result.gateway_id, now, None, "", *word, now, "", row.attempts, None)
+    if result.outcome == "rejected":
+        state = "parked" if row.outcome_open else "rejected"
+        return (row.id, state, result.gateway_id, None, now, "REFUSED", *word, now, "", row.attempts, None)
+    if result.outcome == "again":
+        return _again(result, row, word, now=now)
+    return (row.id, "unknown", result.gateway_id, None, None, "", *word, now, "", row.attempts, now)
+
+
+def _again(result: SubmitResult, row: Row, word: tuple[str, str], *, now: datetime) -> tuple[Any, ...]:
+    """Surely not taken. A paused account or a slow lane is not the row's fault and spends no attempt."""
+    error = result.error
+    if error is None or error.error_class is ErrorClass.NOTHING_WRITTEN:
+        return (row.id, "queued", "", None, None, "STALE_DECISION", *word, now, "", row.attempts, None)
+    attempts = row.attempts + error.policy.spends_attempt
+    if attempts >= MOST_ATTEMPTS:
+        state = "parked" if row.outcome_open else "rejected"
+        return (row.id, state, "", None, now, "TRIES_USED_UP", *word, now, "", attempts, None)
+    wait = backoff(attempts) if error.policy.spends_attempt else timedelta(seconds=1)
+    if error.retry_after:
+        wait = timedelta(seconds=min(3600.0, error.retry_after))
+    return (row.id, "queued", "", None, None, "", *word, now + wait, error.error_class.value, attempts, None)
+
+
+def _slow_down(results: Sequence[SubmitResult]) -> float:
+    """Seconds the whole lane waits because the gateway said so."""
+    asked = [
+        r.error.retry_after or 1.0
+        for r in results
+        if r.error is not None and r.error.policy.beyond is Beyond.SLOW_LANE
+    ]
+    return min(max(asked, default=0.0), 300.0)
+
+
+def _act(results: Sequence[SubmitResult], rows: Mapping[UUID, Row], *, sender: Sender) -> None:
+    """What an answer means beyond its row, each in a transaction of its own."""
+    for result in results:
+        if result.error is None or result.error.policy.beyond is Beyond.NONE:
+            continue
+        error = result.error
+        if error.policy.beyond is Beyond.PAUSE_ACCOUNT:
+            now = clock.database_now()
+            if accounts.pause(sender.account_id, reason=f"{error.message} ({error.code})", now=now):
+                log.error("account_paused", account=sender.account_id, code=error.code)
+            continue
+        contact_id = rows[result.reference].contact_id
+        consequences.apply(
+            error.policy.beyond, contact_id=contact_id, brand=sender.brand, permanent=error.permanent
+        )

@@ -1,0 +1,124 @@
+"""The verbs around the ledger's queue: put a message in, take a person's messages out, wait until none is leaving.
+
+How a queued row leaves stands in `campaigns/batch.py`; which states may follow which, in `campaigns/states.py`.
+"""
+
+from datetime import datetime, timedelta
+
+from django.conf import settings
+
+from campaigns import lanes
+from campaigns.models import (
+    Lane,
+    MessageKind,
+    OutboundMessage,
+    OutboundState,
+    Priority,
+    Sender,
+)
+from campaigns.times import TIMES
+from contacts.models import Contact, Purpose
+from smsdesk import clock, sms_text, wakeups
+from smsdesk.errors import Invalid
+from smsdesk.models import Heartbeat
+
+MAX_CHARACTERS = 1600
+
+
+def queue(
+    contact: Contact,
+    *,
+    sender: Sender,
+    text: str,
+    purpose: Purpose,
+    kind: MessageKind,
+    priority: Priority,
+    now: datetime,
+    due_at: datetime | None = None,
+    send_by: datetime | None = None,
+    compliance_kind: str = "",
+    idempotency_key: str | None = None,
+) -> OutboundMessage:
+    """Put one message without campaign on the ledger, in the caller's transaction, and wake the senders.
+
+    Whether it may leave is judged when it is about to. Raises `Invalid` for an empty or too long text.
+    """
+    body = sms_text.clean(text).strip()
+    if not body:
+        raise Invalid("text_empty", "A message needs a text.", field="text", cure="Type what to say.")
+    if len(body) > MAX_CHARACTERS:
+        raise Invalid(
+            "text_too_long",
+            f"A message may have {MAX_CHARACTERS} characters, this one has {len(body)}.",
+            field="text",
+            cure="Shorten it or send two messages.",
+        )
+    message = OutboundMessage.objects.create(
+        kind=kind,
+        purpose=purpose,
+        brand_id=sender.brand_id,
+        contact=contact,
+        subscriber_key=contact.subscriber_key,
+        phone=contact.phone,
+        sender=sender,
+        lane=lane_of(sender, contact_id=contact.pk),
+        priority=priority,
+        due_at=due_at or now,
+        send_by=send_by,
+        text=body,
+        compliance_kind=compliance_kind,
+        idempotency_key=idempotency_key,
+        created_at=now,
+    )
+    wake()
+    return message
+
+
+def lane_of(sender: Sender, *, contact_id: int) -> Lane:
+    """A contact's messages from one sender always take the same lane."""
+    present = list(sender.lanes.order_by("number")) or lanes.ensure(sender)
+    return present[contact_id % len(present)]
+
+
+def wake() -> None:
+    """Make sure somebody sends soon. A running drain looks by itself each second and needs no task."""
+    if not _live_drains():
+        wakeups.wake("campaigns.tasks.drain")
+
+
+def wake_all() -> None:
+    """There is much to send: as many drains as one host's workers can spare."""
+    for _ in range(max(1, settings.WORKERS - 1) - _live_drains()):
+        wakeups.wake("campaigns.tasks.drain")
+
+
+def _live_drains() -> int:
+    fresh = clock.database_now() - timedelta(seconds=3)
+    return Heartbeat.objects.filter(name__startswith="drain:", beat_at__gt=fresh).count()
+
+
+def cancel_for(contact: Contact, *, code: str, now: datetime) -> int:
+    """Cancel everything queued for this phone; the caller holds the contact's lock. How many were cancelled.
+
+    A row whose earlier submit may have gone out is parked instead, never called "cancelled".
+    Messages the rules on STOP ask for (compliance) stay.
+    """
+    queued = OutboundMessage.objects.filter(
+        subscriber_key=contact.subscriber_key, state=OutboundState.QUEUED
+    ).exclude(purpose=Purpose.COMPLIANCE)
+    parked = queued.filter(outcome_open=True).update(state=OutboundState.PARKED, code=code)
+    cancelled = queued.filter(outcome_open=False).update(
+        state=OutboundState.CANCELLED, code=code, final_at=now, waiting_for=""
+    )
+    return parked + cancelled
+
+
+def drained(subscriber_key: str) -> bool:
+    """True as soon as no call for this phone can begin any more; what STOP's webhook waits for.
+
+    Rows in `submitting` for 12 s and longer belong to a dead worker: their call can be open no more.
+    """
+    since = clock.database_now() - timedelta(seconds=TIMES.stop_window)
+    return not OutboundMessage.objects.filter(
+        subscriber_key=subscriber_key, state=OutboundState.SUBMITTING, submitted_at__gt=since
+    ).exists()

@@ -1,0 +1,27 @@
+"""Which ledger states may follow which, as SQL can check it: receipts and proofs only move a row up."""
+
+from campaigns.models import OutboundState
+
+# Rank of what is known about a message that may have left. `delivered` beats every other final word.
+RANK = {
+    OutboundState.QUEUED: 0,
+    OutboundState.SUBMITTING: 0,
+    OutboundState.UNKNOWN: 0,
+    OutboundState.PARKED: 0,
+    OutboundState.ACCEPTED: 1,
+    OutboundState.SENT: 2,
+    OutboundState.UNDELIVERED: 3,
+    OutboundState.EXPIRED: 3,
+    OutboundState.REJECTED: 3,
+    OutboundState.DELIVERED: 4,
+}
+FINAL = frozenset(state for state, rank in RANK.items() if rank >= 3)
+
+# Not settled yet: a campaign with such a row is not finished.
+OPEN = (OutboundState.QUEUED, OutboundState.SUBMITTING, OutboundState.UNKNOWN)
+
+
+def rank_sql(column: str) -> str:
+    """SQL of the rank of `column`; -1 for states no receipt may touch (skipped, cancelled)."""
+    cases = " ".join(f"WHEN '{state.value}' THEN {rank}" for state, rank in RANK.items())
+    return f"(CASE {column} {cases} ELSE -1 END)"

@@ -1,0 +1,44 @@
+"""Which process is this, and is that other one still alive? Only the same host can tell."""
+
+import os
+import socket
+from functools import lru_cache
+from pathlib import Path
+
+
+def identity() -> str:
+    """`host:pid:start`: names this process for as long as the machine runs, even when the pid is reused."""
+    return _identity(os.getpid())
+
+
+def is_gone(who: str) -> bool | None:
+    """True: the process `who` names has ended; False: it lives; None: it is on another host, nobody can say."""
+    host, _, rest = who.rpartition(":")[0].rpartition(":")
+    start = who.rpartition(":")[2]
+    if not host or host != socket.gethostname() or not rest.isdigit():
+        return None
+    return _started(int(rest)) != start
+
+
+@lru_cache(maxsize=4)
+def _identity(pid: int) -> str:
+    return f"{socket.gethostname()[:60]}:{pid}:{_started(pid)}"
+
+
+def _started(pid: int) -> str:
+    """The start time of a live process in clock ticks since boot; "" when there is none (zombies count as gone)."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()
+    except OSError:
+        return "" if Path("/proc/self/stat").exists() else _alive_without_proc(pid)
+    return "" if fields[0] in "ZX" else fields[19]
+
+
+def _alive_without_proc(pid: int) -> str:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return ""
+    except PermissionError:
+        pass
+    return "alive"
