@@ -73,7 +73,11 @@ def _insert(campaign: Campaign, *, low: int, high: int, now: datetime) -> tuple[
         who += f" AND NOT {member.format(', '.join(['%s'] * len(exclude)))}"
     parameters = [low, high, *include, *exclude]
     adapt = connection.ops.adapt_datetimefield_value
-    count = campaign.sender.lanes.count()
+    first = [
+        *(campaign.purpose, campaign.brand_id, campaign.pk, campaign.sender_id),
+        *(adapt(campaign.send_at or now), adapt(campaign.send_by) if campaign.send_by else None),
+        *(False, adapt(now), campaign.sender_id, campaign.sender.lanes.count()),
+    ]
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT COUNT(*) FROM contacts_contact c WHERE {who}", parameters)
         wanted = cursor.fetchone()[0]
@@ -81,14 +85,11 @@ def _insert(campaign: Campaign, *, low: int, high: int, now: datetime) -> tuple[
             "INSERT INTO campaigns_outboundmessage (public_id, kind, purpose, brand_id, campaign_id, contact_id, "
             "subscriber_key, phone, sender_id, lane_id, priority, state, due_at, send_by, waiting_for, code, text, "
             "compliance_kind, body, encoding, submit_no, attempts, gateway_id, outcome_open, error_code, "
-            f"error_class, created_at) SELECT {new_id}, 'campaign', %s, %s, %s, c.id, c.subscriber_key, c.phone, %s, "
+            f"error_class, created_at) SELECT {new_id}, 'campaign', %s, %s, %s, c.id, c.subscriber_key, c.phone, "
+            "%s, "
             "l.id, 50, 'queued', %s, %s, '', '', '', '', '', '', 0, 0, '', %s, '', '', %s "
             "FROM contacts_contact c JOIN campaigns_lane l ON l.sender_id = %s AND l.number = c.id %% %s "
             f"WHERE {who} ORDER BY c.id ON CONFLICT DO NOTHING",
-            [
-                campaign.purpose, campaign.brand_id, campaign.pk, campaign.sender_id,
-                adapt(campaign.send_at or now), adapt(campaign.send_by) if campaign.send_by else None,
-                False, adapt(now), campaign.sender_id, count, *parameters,
-            ],  # fmt: skip
+            [*first, *parameters],
         )
         return wanted, cursor.rowcount

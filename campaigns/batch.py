@@ -20,7 +20,7 @@ from uuid import UUID
 from django.db import connection, transaction
 
 from campaigns import eligibility, lanes, rendering
-from campaigns.models import Campaign, CampaignState, OutboundMessage, OutboundState, Sender
+from campaigns.models import Campaign, CampaignState, OutboundMessage, OutboundState, Priority, Sender
 from campaigns.times import TIMES
 from contacts.models import Contact
 from smsdesk import bulk_sql, clock, sms_text
@@ -86,8 +86,7 @@ def read(won: lanes.Won) -> Batch:
     """The lane's most urgent due rows, rendered: about what it may send in one second, at most 200."""
     sender = Sender.objects.select_related("account", "brand").get(pk=won.sender_id)
     campaigns = {
-        campaign.pk: campaign
-        for campaign in Campaign.objects.filter(sender=sender, state=CampaignState.SENDING)
+        campaign.pk: campaign for campaign in Campaign.objects.filter(sender=sender, state=CampaignState.SENDING)
     }
     limit = 1 if won.is_careful else max(1, min(MOST, int(won.rate)))
     ids = _next_ids(won.lane_id, list(campaigns), limit=limit)
@@ -109,9 +108,10 @@ def _next_ids(lane_id: int, campaign_ids: Sequence[int], *, limit: int) -> list[
         f"WHERE lane_id = %s AND state = 'queued' AND due_at <= {now} AND "
     )
     order = f" ORDER BY due_at, id LIMIT {limit}"
-    branches = [f"SELECT * FROM ({base} campaign_id IS NULL AND priority = %s {order}) AS p{p}" for p in (10, 20, 50)]
-    branches += [f"SELECT * FROM ({base} campaign_id = %s {order}) AS c{c}" for c in campaign_ids]
-    parameters = [value for key in (10, 20, 50, *campaign_ids) for value in (lane_id, key)]
+    single = f"{base} campaign_id IS NULL AND priority = %s {order}"
+    branches = [f"SELECT * FROM ({single}) AS p{priority}" for priority in Priority.values]
+    branches += [f"SELECT * FROM ({base} campaign_id = %s {order}) AS c{pk}" for pk in campaign_ids]
+    parameters = [value for key in (*Priority.values, *campaign_ids) for value in (lane_id, key)]
     statement = f"{' UNION ALL '.join(branches)} ORDER BY priority, due_at, id LIMIT {limit}"
     with connection.cursor() as cursor:
         cursor.execute(statement, parameters)
@@ -119,9 +119,9 @@ def _next_ids(lane_id: int, campaign_ids: Sequence[int], *, limit: int) -> list[
 
 
 _OWN = (
-    "id public_id purpose brand_id campaign_id contact_id subscriber_key phone send_by text compliance_kind "
-    "created_at attempts outcome_open"
-).split()
+    "id", "public_id", "purpose", "brand_id", "campaign_id", "contact_id", "subscriber_key", "phone", "send_by",
+    "text", "compliance_kind", "created_at", "attempts", "outcome_open",
+)  # fmt: skip
 
 
 def _rows(ids: Sequence[int]) -> list[Row]:
@@ -131,7 +131,11 @@ def _rows(ids: Sequence[int]) -> list[Row]:
         *_OWN, *(f"contact__{name}" for name in eligibility.PERSON_FIELDS)
     )
     own = len(_OWN)
-    by_id = {v[0]: Row(*v[:own], person=eligibility.Person(*v[own:])) for v in found}
+    values: Any
+    by_id: dict[int, Row] = {}
+    for values in found:
+        fields: list[Any] = [*values[:own], eligibility.Person(*values[own:])]
+        by_id[values[0]] = Row(*fields)
     return [by_id[row_id] for row_id in ids if row_id in by_id]
 
 
@@ -176,7 +180,8 @@ def _render(row: Row, batch: Batch) -> None:
 
 def _cut_to_pace(batch: Batch) -> None:
     """Throughput is counted in parts: at most a second's worth, at least one message."""
-    total, kept = 0, []
+    total = 0
+    kept: list[Row] = []
     for row in batch.rows:
         total += row.parts
         if kept and total > batch.won.rate:
@@ -207,9 +212,7 @@ def submit(batch: Batch) -> Submitted | None:
     chosen = {row.public_id: row for row, _ in leaving if row.id in taken}
     return Submitted(
         items=tuple(
-            SubmitItem(
-                reference=row.public_id, to=row.phone, body=row.body, encoding=row.encoding, parts=row.parts
-            )
+            SubmitItem(reference=row.public_id, to=row.phone, body=row.body, encoding=row.encoding, parts=row.parts)
             for row in chosen.values()
         ),
         rows=chosen,

@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from campaigns.models import Campaign, CampaignState, OutboundMessage, Sender
-from contacts import facts, permission, quiet_hours
-from contacts.facts import PERSON_FIELDS, Person
+from contacts import facts, gathering, permission, quiet_hours
+from contacts.gathering import PERSON_FIELDS, Person
 from contacts.models import Brand, Contact, Purpose
 
 __all__ = ["PERSON_FIELDS", "Decision", "Person", "context_of", "decide", "explain", "judge_all"]
@@ -49,7 +49,7 @@ class Leaving(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What is written on the row: may leave, waits `until`, is kept back with `code`, or (no code) is left alone."""
+    """What becomes of a row: may leave, waits `until`, is kept back with `code`, or (no code) is left alone."""
 
     may_leave: bool
     code: str
@@ -62,10 +62,10 @@ _LEFT_ALONE = Decision(False, "", None, None)
 
 def context_of(
     sender: Sender, *, purpose: str, brand: Brand | None = None, send_by: datetime | None = None
-) -> permission.Context:
+) -> facts.Context:
     """What everybody a message goes to shares."""
     speaks = brand or sender.brand
-    return permission.Context(
+    return facts.Context(
         purpose=purpose,
         brand_id=speaks.pk,
         brand_name=speaks.name,
@@ -80,27 +80,25 @@ def context_of(
 def judge_all(
     people: Sequence[Person],
     *,
-    context: permission.Context,
+    context: facts.Context,
     at: datetime,
     bodies: Sequence[str | None] | None = None,
-) -> list[permission.Verdict]:
+) -> list[facts.Verdict]:
     """A verdict per person, in order: three queries whatever their number."""
-    known = facts.standing([person.subscriber_key for person in people])
-    about = facts.facts_of(people, context=context, known=known, bodies=bodies)
+    known = gathering.standing([person.subscriber_key for person in people])
+    about = gathering.facts_of(people, context=context, known=known, bodies=bodies)
     return [permission.judge(one, at) for one in about]
 
 
 def explain(
     contact: Contact, *, sender: Sender, purpose: Purpose, at: datetime, body: str | None = None
-) -> permission.Verdict:
+) -> facts.Verdict:
     """What may be sent to this contact from this sender now, and why."""
     context = context_of(sender, purpose=purpose)
-    return permission.judge(facts.facts_about(contact, context=context, body=body), at)
+    return permission.judge(gathering.facts_about(contact, context=context, body=body), at)
 
 
-def decide(
-    rows: Sequence[Leaving], *, sender: Sender, present: Collection[int], at: datetime
-) -> list[Decision]:
+def decide(rows: Sequence[Leaving], *, sender: Sender, present: Collection[int], at: datetime) -> list[Decision]:
     """The authoritative decision on each row; the caller holds the locks of the contacts in `present`."""
     sending = set(
         Campaign.objects.filter(
@@ -108,7 +106,7 @@ def decide(
         ).values_list("pk", flat=True)
     )
     paused = Brand.objects.filter(pk=sender.brand_id, sending_paused=True).exists()
-    known = facts.standing([row.subscriber_key for row in rows])
+    known = gathering.standing([row.subscriber_key for row in rows])
     judging = _Judging(sender, paused=paused, known=known, at=at)
     decisions = []
     for row in rows:
@@ -126,21 +124,19 @@ def decide(
 class _Judging:
     """Contexts are shared by the rows of a batch that have the same purpose and end."""
 
-    def __init__(
-        self, sender: Sender, *, paused: bool, known: dict[str, facts.Standing], at: datetime
-    ) -> None:
+    def __init__(self, sender: Sender, *, paused: bool, known: dict[str, gathering.Standing], at: datetime) -> None:
         self._sender = sender
         self._paused = paused
         self._known = known
         self._at = at
-        self._contexts: dict[tuple[str, datetime | None], permission.Context] = {}
+        self._contexts: dict[tuple[str, datetime | None], facts.Context] = {}
         self._version = quiet_hours.load_rules().version
 
     def decide(self, row: Leaving) -> Decision:
         context = self._context(row)
         # The phone on the message is the one that counts, whatever the contact has become meanwhile.
         row.person.phone, row.person.subscriber_key = row.phone, row.subscriber_key
-        about = facts.facts_of([row.person], context=context, known=self._known, bodies=[row.body])[0]
+        about = gathering.facts_of([row.person], context=context, known=self._known, bodies=[row.body])[0]
         if row.compliance_kind:
             about = _of_compliance(about, row, at=self._at)
         verdict = permission.judge(about, self._at)
@@ -155,7 +151,7 @@ class _Judging:
             record["until"] = verdict.until.isoformat()
         return Decision(verdict.outcome == "allowed", verdict.code, verdict.until, record)
 
-    def _context(self, row: Leaving) -> permission.Context:
+    def _context(self, row: Leaving) -> facts.Context:
         key = (row.purpose, row.send_by)
         known = self._contexts.get(key)
         if known is None:
@@ -164,7 +160,7 @@ class _Judging:
         return known
 
 
-def _of_compliance(about: permission.Facts, row: Leaving, *, at: datetime) -> permission.Facts:
+def _of_compliance(about: facts.Facts, row: Leaving, *, at: datetime) -> facts.Facts:
     """The answer to a STOP: when STOP arrived, and whether it was answered already."""
     earlier = OutboundMessage.objects.filter(
         subscriber_key=row.subscriber_key,
@@ -199,6 +195,4 @@ def permission_parts(body: str, brand: str) -> frozenset[str]:
 
 
 def _blocked(code: str, at: datetime, *, detail: dict[str, Any] | None = None) -> Decision:
-    return Decision(
-        False, code, None, {"outcome": "blocked", "code": code, "at": at.isoformat(), **(detail or {})}
-    )
+    return Decision(False, code, None, {"outcome": "blocked", "code": code, "at": at.isoformat(), **(detail or {})})

@@ -1,7 +1,7 @@
 """Lanes: who may send for a sender right now, and how soon again.
 
 A lane is won for one batch with one conditional update that sets a new token and a lease, by the database's
-clock. Whoever holds the token may submit; a stale one matches no row (`reference`: design, section Lanes).
+clock. Whoever holds the token may submit; a stale one matches no row.
 """
 
 import math
@@ -49,7 +49,9 @@ def ensure(sender: Sender) -> list[Lane]:
 
 def clock() -> str:
     """SQL of the database's clock at this statement."""
-    return "clock_timestamp()" if connection.vendor == "postgresql" else "STRFTIME('%%Y-%%m-%%d %%H:%%M:%%f', 'NOW')"
+    return (
+        "clock_timestamp()" if connection.vendor == "postgresql" else "STRFTIME('%%Y-%%m-%%d %%H:%%M:%%f', 'NOW')"
+    )
 
 
 def later(seconds: str) -> str:
@@ -103,8 +105,8 @@ def win(lane_id: int) -> Won | None:
             [lane_id, _plain(token)],
         )
         cursor.execute(
-            "SELECT s.parts_per_second, COUNT(*) FROM campaigns_sender s JOIN campaigns_lane l ON l.sender_id = s.id "
-            "WHERE s.id = %s GROUP BY s.parts_per_second",
+            "SELECT s.parts_per_second, COUNT(*) FROM campaigns_sender s "
+            "JOIN campaigns_lane l ON l.sender_id = s.id WHERE s.id = %s GROUP BY s.parts_per_second",
             [row[0]],
         )
         rate, count = cursor.fetchone()
@@ -130,11 +132,11 @@ def renew(won: Won, *, pause: float) -> bool:
             f"WHERE id = %s AND token = %s AND lease_until > {now}",
             [TIMES.lease, pause, won.lane_id, _plain(won.token)],
         )
-        return cursor.rowcount == 1
+        return bool(cursor.rowcount)
 
 
 def hand_back(won: Won, *, unsent: int, slow_down: float) -> None:
-    """Give the lane back after its batch: the pace of `unsent` parts was not used, `slow_down` seconds come on top."""
+    """Give the lane back: the pace of `unsent` parts was not used, `slow_down` seconds come on top."""
     now = clock()
     change = slow_down - unsent / won.rate
     free_at = (
@@ -191,8 +193,8 @@ def free_lanes_of(holder: str) -> int:
             f"UPDATE campaigns_lane SET lease_until = {clock()} WHERE holder = %s AND lease_until > {clock()}",
             [holder],
         )
-        return cursor.rowcount
+        return int(cursor.rowcount)
 
 
-def _plain(token: uuid.UUID) -> object:
+def _plain(token: uuid.UUID) -> uuid.UUID | str:
     return token if connection.vendor == "postgresql" else token.hex

@@ -31,7 +31,9 @@ def launch(campaign: Campaign, *, by: AbstractBaseUser | None, now: datetime) ->
     if found:
         raise found[0]
     with transaction.atomic():
-        _move(campaign, "launch", origins=(S.DRAFT, S.AWAITING_APPROVAL), to=S.SCHEDULED, changes={"launched_at": now})
+        _move(
+            campaign, "launch", origins=(S.DRAFT, S.AWAITING_APPROVAL), to=S.SCHEDULED, changes={"launched_at": now}
+        )
         if campaign.send_at is None or campaign.send_at <= now:
             wakeups.wake("campaigns.tasks.tick")
     log.info("campaign_launched", campaign=campaign.ref, by=getattr(by, "pk", None))

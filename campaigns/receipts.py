@@ -172,19 +172,17 @@ def _follow(receipts: Sequence[Receipt], messages: dict[object, dict[str, Any]])
         beyond = POLICIES[receipt.error_class].beyond
         if beyond in (Beyond.OPT_OUT, Beyond.MARK_DEAD):
             brand = OutboundMessage.objects.select_related("brand").get(pk=message["id"]).brand
-            consequences.apply(
-                beyond, contact_id=message["contact_id"], brand=brand, permanent=receipt.permanent
-            )
+            consequences.apply(beyond, contact_id=message["contact_id"], brand=brand, permanent=receipt.permanent)
 
 
 def _again(event: DeliveryEvent) -> Receipt:
+    state: Any = event.state  # was a State when it was stored
     return Receipt(
         event_key=event.event_key,
         reference=event.reference,
         gateway_id=event.gateway_id,
         word=event.word,
-        state=event.state,  # type: ignore[arg-type]  was a State when it was stored
+        state=state,
         code=event.code,
         at=event.occurred_at,
     )
-

@@ -23,6 +23,11 @@ from smsdesk.gateways.errors import Beyond, ErrorClass
 
 log = structlog.get_logger(__name__)
 
+_CHANGED = (
+    "state", "gateway_id", "accepted_at", "final_at", "code", "error_code", "error_class",
+    "due_at", "waiting_for", "attempts", "next_lookup_at",
+)  # fmt: skip
+
 MOST_ATTEMPTS = 8  # of a row that the gateway surely did not take
 
 
@@ -52,9 +57,7 @@ def record(
     _act(results, rows, sender=sender)
 
 
-def _record_once(
-    results: Sequence[SubmitResult], rows: Mapping[UUID, Row], *, won: lanes.Won, unsent: int
-) -> None:
+def _record_once(results: Sequence[SubmitResult], rows: Mapping[UUID, Row], *, won: lanes.Won, unsent: int) -> None:
     with transaction.atomic():
         lanes.hand_back(won, unsent=unsent, slow_down=_slow_down(results))
         now = clock.database_now()
@@ -62,10 +65,7 @@ def _record_once(
         token = won.token if connection.vendor == "postgresql" else won.token.hex
         done = bulk_sql.update_rows(
             OutboundMessage,
-            columns=(
-                "state", "gateway_id", "accepted_at", "final_at", "code", "error_code", "error_class",
-                "due_at", "waiting_for", "attempts", "next_lookup_at",
-            ),  # fmt: skip
+            columns=_CHANGED,
             rows=changes,
             where="o.token = %s AND o.state = 'submitting'",
             parameters=[token],

@@ -2,7 +2,7 @@
 
 from campaigns import draining, pulse, sending
 from campaigns.models import Campaign, CampaignState, OutboundMessage, OutboundState
-from smsdesk import clock, wakeups
+from smsdesk import clock
 from smsdesk.models import Heartbeat
 
 

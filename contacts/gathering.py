@@ -8,7 +8,7 @@ from typing import Any
 
 from django.db.models import Q
 
-from contacts import permission, quiet_hours
+from contacts import facts, permission, quiet_hours
 from contacts.models import Brand, ConsentState, Contact, Hold, Purpose, Suppression, ZoneSource
 from smsdesk import phones
 
@@ -40,8 +40,8 @@ class Person:
 class Standing:
     """What our ledgers say of one phone."""
 
-    consents: tuple[permission.Consent, ...] = ()
-    suppressions: tuple[permission.Suppressed, ...] = ()
+    consents: tuple[facts.Consent, ...] = ()
+    suppressions: tuple[facts.Suppressed, ...] = ()
     is_held: bool = False
 
 
@@ -62,11 +62,13 @@ def standing(subscriber_keys: Collection[str], *, brand_id: int | None = None) -
     )  # fmt: skip
     for key, brand, purpose, *rest in states:
         one = found[key]
-        one.consents = (*one.consents, permission.Consent(brand, _PURPOSES[purpose], *rest))
+        details: Sequence[Any] = rest
+        one.consents = (*one.consents, facts.Consent(brand, _PURPOSES[purpose], *details))
     suppressions = Suppression.objects.filter(subscriber_key__in=keys, lifted_by=None)
     for key, *rest in suppressions.values_list("subscriber_key", "brand_id", "purpose", "source", "since"):
         one = found[key]
-        one.suppressions = (*one.suppressions, permission.Suppressed(*rest))
+        scope: Sequence[Any] = rest
+        one.suppressions = (*one.suppressions, facts.Suppressed(*scope))
     for key in Hold.objects.filter(Q(closed_at=None), subscriber_key__in=keys).values_list(
         "subscriber_key", flat=True
     ):
@@ -77,10 +79,10 @@ def standing(subscriber_keys: Collection[str], *, brand_id: int | None = None) -
 def facts_of(
     people: Sequence[Person],
     *,
-    context: permission.Context,
+    context: facts.Context,
     known: Mapping[str, Standing],
     bodies: Sequence[str | None] | None = None,
-) -> list[permission.Facts]:
+) -> list[facts.Facts]:
     """The facts about each person, in order; `bodies` are the rendered texts, None where there is none."""
     book = quiet_hours.load_rules()
     return [
@@ -89,16 +91,16 @@ def facts_of(
     ]
 
 
-def facts_about(contact: Contact, *, context: permission.Context, body: str | None = None) -> permission.Facts:
+def facts_about(contact: Contact, *, context: facts.Context, body: str | None = None) -> facts.Facts:
     """The facts about one contact."""
     person = Person(*(getattr(contact, name) for name in PERSON_FIELDS))
     known = standing([contact.subscriber_key])
     return facts_of([person], context=context, known=known, bodies=[body])[0]
 
 
-def may_i(contact: Contact, *, brand: Brand, purpose: Purpose, at: datetime) -> permission.Verdict:
-    """"What may I send now?": the verdict for a text nobody has written yet, from a number people can answer."""
-    context = permission.Context(
+def may_i(contact: Contact, *, brand: Brand, purpose: Purpose, at: datetime) -> facts.Verdict:
+    """ "What may I send now?": the verdict for a text nobody has written yet, from a number people can answer."""
+    context = facts.Context(
         purpose=purpose, brand_id=brand.pk, brand_name=brand.name, is_paused=brand.sending_paused
     )
     return permission.judge(facts_about(contact, context=context), at)
@@ -106,13 +108,13 @@ def may_i(contact: Contact, *, brand: Brand, purpose: Purpose, at: datetime) -> 
 
 def _facts(
     person: Person,
-    context: permission.Context,
+    context: facts.Context,
     known: Standing,
     book: quiet_hours.RuleBook,
     body: str | None,
-) -> permission.Facts:
+) -> facts.Facts:
     stated = person.time_zone_source == ZoneSource.STATED
-    return permission.Facts(
+    return facts.Facts(
         context=context,
         number=person.phone,
         region=person.country,

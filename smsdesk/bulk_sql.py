@@ -35,7 +35,7 @@ def update_rows(
     """
     if not rows:
         return []
-    fields = [model._meta.get_field(name) for name in (key, *columns, *carried)]
+    fields: list[Any] = [model._meta.get_field(name) for name in (key, *columns, *carried)]
     source, source_parameters = _source(fields, [list(column) for column in zip(*rows, strict=True)])
     assignments = [f"{_quoted(f.column)} = x.{_quoted(f.column)}" for f in fields[1 : len(columns) + 1]]
     if also:
