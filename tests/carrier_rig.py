@@ -1,13 +1,14 @@
 """The simulator and a desk that only listens, in one event loop, for tests of the simulator itself."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs
 
 import aiohttp
+import uvloop
 from aiohttp import web
 
 from smsdesk.simulator import journal, server
@@ -114,5 +115,4 @@ def play(story: Callable[[Rig], Awaitable[None]], options: Options) -> None:
         async with rig(options) as a_rig:
             await story(a_rig)
 
-    coroutine: Coroutine[Any, Any, None] = run()
-    asyncio.run(coroutine)
+    uvloop.run(run())

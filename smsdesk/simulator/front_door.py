@@ -10,6 +10,7 @@ import socket
 import struct
 import time
 from collections.abc import Callable
+from typing import cast
 
 from smsdesk.simulator import endpoints
 from smsdesk.simulator.answers import Answer
@@ -45,8 +46,7 @@ class FrontDoor(asyncio.Protocol):
         self._timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's is none by class
         self.open_doors.add(self)
 
     def connection_lost(self, error: Exception | None) -> None:
