@@ -42,9 +42,11 @@ def update_rows(
         assignments.append(also)
     key_column = _quoted(fields[0].column)
     split = also.count("%s")
+    # SQLite knows no alias in RETURNING, PostgreSQL finds the bare name ambiguous.
+    returned = f"o.{key_column}" if connection.vendor == "postgresql" else key_column
     statement = (
         f"UPDATE {_quoted(model._meta.db_table)} AS o SET {', '.join(assignments)} FROM {source} "
-        f"WHERE o.{key_column} = x.{key_column} AND ({where}) RETURNING o.{key_column}"
+        f"WHERE o.{key_column} = x.{key_column} AND ({where}) RETURNING {returned}"
     )
     with connection.cursor() as cursor:
         cursor.execute(statement, [*parameters[:split], *source_parameters, *parameters[split:]])
