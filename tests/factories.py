@@ -2,17 +2,19 @@
 
 import itertools
 from collections.abc import Collection
-from datetime import datetime
+from datetime import UTC, datetime
 
 from django.contrib.auth import get_user_model
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Permission, User
 from django.test import Client
 
 from campaigns.models import GatewayAccount, GatewayKind, Sender, SenderKind
-from contacts.models import Brand, Contact
+from contacts.models import Brand, ConsentEvent, Contact, Suppression
 from smsdesk import phones, sealing
 from smsdesk.api import keys
 from smsdesk.models import ApiKey, Scope
+
+NOW = datetime(2026, 11, 18, 17, 0, tzinfo=UTC)  # a Wednesday noon in New York
 
 _numbers = itertools.count(1)
 _phones = itertools.count()
@@ -63,6 +65,15 @@ def user(name: str = "") -> User:
     return get_user_model().objects.create_user(name or f"user{next(_numbers)}")
 
 
+def staff(*permissions: str) -> User:
+    """Somebody who may enter the admin and has `permissions`, written "contacts.view_contact"."""
+    made = get_user_model().objects.create_user(f"staff{next(_numbers)}", is_staff=True)
+    for permission in permissions:
+        app, _, codename = permission.partition(".")
+        made.user_permissions.add(Permission.objects.get(content_type__app_label=app, codename=codename))
+    return made
+
+
 def api_key(
     *,
     scopes: Collection[str] = tuple(Scope.values),
@@ -77,3 +88,21 @@ def api_key(
 def api(text: str = "") -> Client:
     """A client that sends this key, or a new one that may do everything."""
     return Client(headers={"Authorization": f"Bearer {text or api_key()[1]}"})
+
+
+def suppression(phone: str, *, brand: Brand | None, source: str) -> Suppression:
+    """A standing one, without going through the verbs."""
+    key = phones.subscriber_key(phone)
+    event = ConsentEvent.objects.create(
+        seq=ConsentEvent.objects.count() + 1,
+        subscriber_key=key,
+        brand=brand,
+        purposes=["*"],
+        kind="opt_out",
+        occurred_at=NOW,
+        recorded_at=NOW,
+        source=source,
+        prev_hash="",
+        hash="",
+    )
+    return Suppression.objects.create(subscriber_key=key, brand=brand, source=source, since=NOW, event=event)
