@@ -1,7 +1,9 @@
 import django_filters
 from django import forms
+from drf_spectacular.utils import extend_schema_field
 
 from smsdesk import phones
+from smsdesk.api.filters import ListFilters, MomentFilter
 
 
 class PhoneField(forms.Field):
@@ -15,5 +17,13 @@ class PhoneField(forms.Field):
         return phones.parse(text, default_region="").subscriber_key
 
 
+@extend_schema_field({"type": "string"})
 class PhoneFilter(django_filters.Filter):  # type: ignore[misc]
     field_class = PhoneField
+
+
+class ContactFilters(ListFilters):
+    phone = PhoneFilter(field_name="subscriber_key", label="E.164, for example +12125550123.")
+    external_id = django_filters.CharFilter(label="Your id.")
+    list = django_filters.CharFilter(field_name="lists__name", label="Name of a list they are on.")
+    updated_after = MomentFilter(field_name="updated_at", lookup_expr="gt", label="Changed after this time.")
