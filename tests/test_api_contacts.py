@@ -21,7 +21,9 @@ def post(api, body, url=URL, **headers):
 
 
 def test_a_contact_is_added_and_read_back(api):
-    answer = post(api, {"phone": "+12125550123", "name": "Ann", "external_id": "A 1", "attributes": {"city": "NYC"}})
+    answer = post(
+        api, {"phone": "+12125550123", "name": "Ann", "external_id": "A 1", "attributes": {"city": "NYC"}}
+    )
     assert answer.status_code == 201, answer.json()
     made = answer.json()
     assert made["id"].startswith("con_")
@@ -62,7 +64,7 @@ def test_a_phone_that_is_known_is_a_conflict(api):
         ({"phone": "+12125550123", "is_dead": True}, "/is_dead"),
         ([], ""),
         ("text", ""),
-        (None, ""),
+        ("null", ""),
     ],
 )
 def test_a_bad_body_is_a_400_that_names_the_place(api, body, pointer):
@@ -173,7 +175,7 @@ def test_a_parameter_that_is_not_understood_is_refused_by_name(api, query):
     answer = api.get(f"{URL}?{query}")
     assert answer.status_code == 400, answer.json()
     name = query.partition("=")[0]
-    assert answer.json()["errors"][0]["pointer"] in (f"?{name}", f"/{name}")
+    assert answer.json()["errors"][0]["pointer"] == f"?{name}"
 
 
 def test_a_list_takes_the_same_queries_for_few_and_many(api, django_assert_max_num_queries):

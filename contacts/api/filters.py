@@ -4,6 +4,7 @@ from drf_spectacular.utils import extend_schema_field
 
 from smsdesk import phones
 from smsdesk.api.filters import ListFilters, MomentFilter
+from smsdesk.errors import Invalid
 
 
 class PhoneField(forms.Field):
@@ -14,7 +15,10 @@ class PhoneField(forms.Field):
         if not text:
             return None
         text = f"+{text[1:]}" if text.startswith(" ") else text  # a bare + in a query string arrives as a blank
-        return phones.parse(text, default_region="").subscriber_key
+        try:
+            return phones.parse(text, default_region="").subscriber_key
+        except Invalid as error:
+            raise forms.ValidationError(error.sentence(), code=error.code) from None
 
 
 @extend_schema_field({"type": "string"})
