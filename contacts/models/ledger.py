@@ -52,6 +52,20 @@ class ConsentSource(models.TextChoices):
     COMPLAINT = "complaint", "Complaint"
     ERASURE = "erasure", "Erasure"
 
+    @property
+    def is_own_act(self) -> bool:
+        return self in (ConsentSource.TEXT, ConsentSource.WEB_FORM)
+
+    @property
+    def is_lifted_by_own_act(self) -> bool:
+        """Whether the person's START lifts an opt-out of this source; a complaint or an employee's entry stands."""
+        return self in (
+            ConsentSource.TEXT,
+            ConsentSource.WEB_FORM,
+            ConsentSource.CARRIER,
+            ConsentSource.ERASURE,
+        )
+
 
 class ConsentEvent(models.Model):
     """One fact of the ledger. Never changed, never deleted: triggers refuse it in the database itself."""
@@ -66,6 +80,8 @@ class ConsentEvent(models.Model):
     recorded_at = models.DateTimeField()
     source = models.CharField(max_length=10, choices=ConsentSource)
     actor = models.CharField(max_length=150, blank=True)  # user name, API key prefix, or "" for the person
+    expires_at = models.DateTimeField(null=True, blank=True)  # of consent that was given for a time
+    is_proven = models.BooleanField(default=False)  # the evidence had every field the rules ask for
     evidence_commitment = models.CharField(max_length=64, blank=True)
     prev_hash = models.CharField(max_length=64)
     hash = models.CharField(max_length=64)

@@ -1,4 +1,42 @@
+from collections.abc import Mapping
+from typing import Any
+
+from django.core.exceptions import ValidationError
 from django.db import models
+
+WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+
+Window = tuple[int, int]  # seconds after local midnight: [open, close)
+Week = tuple[Window | None, ...]  # seven, Monday first; None: closed
+
+
+def read_windows(windows: object) -> Week:
+    """The week behind `{"Mon": ["08:00", "21:00"], …}`; raises `ValidationError` naming the day at fault."""
+    if not isinstance(windows, Mapping):
+        raise ValidationError('Give an object such as {"Mon": ["08:00", "21:00"]}; {} means never.')
+    if unknown := [str(day) for day in windows if day not in WEEKDAYS]:
+        raise ValidationError(f"{unknown[0][:20]!r} is not a day; use {', '.join(WEEKDAYS)}.")
+    return tuple(_window(day, windows[day]) if day in windows else None for day in WEEKDAYS)
+
+
+def _window(day: str, pair: Any) -> Window:
+    if not isinstance(pair, list | tuple) or len(pair) != 2:
+        raise ValidationError(f'{day}: give an opening and a closing time, such as ["08:00", "21:00"].')
+    opens, closes = (_seconds(day, text) for text in pair)
+    if opens >= closes:
+        raise ValidationError(
+            f"{day}: {pair[0]} is not before {pair[1]}. A window may not cross midnight; give each day its own."
+        )
+    return opens, closes
+
+
+def _seconds(day: str, text: object) -> int:
+    match text.split(":") if isinstance(text, str) and len(text) == 5 and text.isascii() else []:
+        case [hours, minutes] if hours.isdigit() and minutes.isdigit():
+            seconds = int(hours) * 3600 + int(minutes) * 60
+            if int(minutes) < 60 and seconds <= 86_400:
+                return seconds
+    raise ValidationError(f"{day}: {str(text)[:20]!r} is not a time of day; write it as 08:00.")
 
 
 class QuietHoursRule(models.Model):
@@ -8,7 +46,9 @@ class QuietHoursRule(models.Model):
     """
 
     code = models.CharField(max_length=20, unique=True)  # "*", "US", "US-TX", "FR-af2m2026"
-    windows = models.JSONField(help_text='{"Mon": ["08:00", "21:00"], …}: a missing day is closed.')
+    windows = models.JSONField(
+        blank=True, help_text='{"Mon": ["08:00", "21:00"], …}: a missing day is closed, {} means never.'
+    )
     closed_on_holidays = models.BooleanField(default=False)
     is_active = models.BooleanField(default=True)
     kind = models.CharField(max_length=10, blank=True)
@@ -25,3 +65,9 @@ class QuietHoursRule(models.Model):
 
     def __str__(self) -> str:
         return self.code
+
+    def clean(self) -> None:
+        try:
+            read_windows(self.windows)
+        except ValidationError as error:
+            raise ValidationError({"windows": error.messages}) from error

@@ -1,0 +1,74 @@
+"""Which kinds of consent are strong enough for a purpose in a country (reference: consent rules by jurisdiction).
+
+`express_written` serves wherever `express` does; `unproven` and `conversational` never carry another purpose.
+"""
+
+import calendar
+from datetime import datetime
+
+from contacts.models import Basis, Purpose
+
+UNITED_STATES = frozenset({"US", "PR", "AS", "GU", "MP", "VI"})  # the statute covers the territories
+UNITED_KINGDOM = frozenset({"GB", "GG", "IM", "JE"})
+EUROPEAN_UNION = frozenset(
+    {"AT", "BE", "BG", "CY", "CZ", "DE", "DK", "EE", "ES", "FI", "FR", "GR", "HR", "HU"}
+    | {"IE", "IT", "LT", "LU", "LV", "MT", "NL", "PL", "PT", "RO", "SE", "SI", "SK"}
+)
+
+_EXPRESS = frozenset({Basis.EXPRESS.value, Basis.EXPRESS_WRITTEN.value})
+_SOFT = _EXPRESS | {Basis.SOFT_OPT_IN.value}
+_MARKETING = {
+    **dict.fromkeys(UNITED_STATES, frozenset({Basis.EXPRESS_WRITTEN.value})),
+    **dict.fromkeys(UNITED_KINGDOM | EUROPEAN_UNION, _SOFT),
+    "CA": _EXPRESS | {Basis.IMPLIED_PURCHASE.value, Basis.IMPLIED_INQUIRY.value},
+    "AU": _EXPRESS | {Basis.INFERRED.value},
+}
+_TRANSACTIONAL_ELSEWHERE = _SOFT | {Basis.IMPLIED_PURCHASE.value, Basis.INFERRED.value}
+_NONE: frozenset[str] = frozenset()
+
+# Implied consent ages: calendar months from the act it rests on.
+LIFE_IN_MONTHS = {Basis.IMPLIED_PURCHASE.value: 24, Basis.IMPLIED_INQUIRY.value: 6}
+
+# What a stronger statement of the same person replaces; used when a weaker one arrives later.
+_RANK = {
+    basis.value: rank
+    for rank, basis in enumerate(
+        (
+            Basis.UNPROVEN,
+            Basis.CONVERSATIONAL,
+            Basis.INFERRED,
+            Basis.IMPLIED_INQUIRY,
+            Basis.IMPLIED_PURCHASE,
+            Basis.SOFT_OPT_IN,
+            Basis.EXPRESS,
+            Basis.EXPRESS_WRITTEN,
+        )
+    )
+}
+
+
+def strong_enough(purpose: str, region: str) -> frozenset[str]:
+    """The bases that carry `purpose` to numbers of `region` (ISO country)."""
+    if purpose == Purpose.MARKETING:
+        return _MARKETING.get(region, _EXPRESS)
+    if purpose == Purpose.TRANSACTIONAL:
+        return _EXPRESS if region in UNITED_STATES else _TRANSACTIONAL_ELSEWHERE
+    return _NONE
+
+
+def rank(basis: str) -> int:
+    return _RANK.get(basis, -1)
+
+
+def ends_at(basis: str, given_at: datetime) -> datetime | None:
+    """The instant from which consent of this basis is over; None for one without age."""
+    months = LIFE_IN_MONTHS.get(basis)
+    return None if months is None else _months_later(given_at, months)
+
+
+def _months_later(start: datetime, months: int) -> datetime:
+    """Calendar months, not days; the 31st of a shorter month is its last day."""
+    years, month = divmod(start.month - 1 + months, 12)
+    year = start.year + years
+    day = min(start.day, calendar.monthrange(year, month + 1)[1])
+    return start.replace(year=year, month=month + 1, day=day)

@@ -1,0 +1,131 @@
+"""The consent ledger's chain: gapless numbers, each event's hash covers the one before.
+
+Every append takes the one head row last of all locks, so appends come one after another. The head is held until
+the caller commits: call a verb of `contacts/consent.py` late in a transaction, and commit soon after it.
+"""
+
+import hashlib
+import json
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from django.db import connection, transaction
+
+from contacts.models import ConsentEvent, ConsentEvidence, LedgerHead
+
+GENESIS = "0" * 64
+_BATCH = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Break:
+    """The first place where the chain does not hold."""
+
+    seq: int
+    reason: str
+
+
+def append(events: Sequence[ConsentEvent]) -> list[ConsentEvent]:
+    """Number, hash and store the events in their order; inside the caller's transaction."""
+    if not connection.in_atomic_block:
+        raise transaction.TransactionManagementError("Consent events are appended inside a transaction.")
+    bodies = [_body(event) for event in events]
+    head = _locked_head()
+    for event, body in zip(events, bodies, strict=True):
+        event.seq, event.prev_hash = head.seq + 1, head.hash
+        event.hash = _hash(event.prev_hash, event.seq, body)
+        head.seq, head.hash = event.seq, event.hash
+    stored = ConsentEvent.objects.bulk_create(events, batch_size=_BATCH)
+    LedgerHead.objects.filter(id=1).update(seq=head.seq, hash=head.hash)
+    return stored
+
+
+def evidence_for(event: ConsentEvent, document: Mapping[str, str]) -> ConsentEvidence:
+    """Evidence whose commitment is set on the (not yet appended) event; store it after the append."""
+    evidence = ConsentEvidence(event=event, salt=secrets.token_hex(16), document=dict(document))
+    event.evidence_commitment = commitment(evidence)
+    return evidence
+
+
+def commitment(evidence: ConsentEvidence) -> str:
+    return hashlib.sha256((evidence.salt + _canonical(evidence.document)).encode()).hexdigest()
+
+
+def first_break() -> Break | None:
+    """Walk the whole ledger; None when it holds. Erased evidence is no break, changed evidence is."""
+    seq, previous = 0, GENESIS
+    for event in ConsentEvent.objects.select_related("evidence").order_by("seq").iterator(chunk_size=2_000):
+        seq += 1
+        if event.seq != seq:
+            return Break(seq, f"event {seq} is missing; {event.seq} follows {seq - 1}")
+        if event.prev_hash != previous:
+            return Break(seq, "it does not follow the event before it")
+        if event.hash != _hash(previous, seq, _body(event)):
+            return Break(seq, "its content does not match its hash")
+        evidence = getattr(event, "evidence", None)
+        if evidence is not None and commitment(evidence) != event.evidence_commitment:
+            return Break(seq, "its evidence was changed")
+        previous = event.hash
+    head = LedgerHead.objects.filter(id=1).first()
+    if head is not None and (head.seq, head.hash) != (seq, previous):
+        return Break(min(head.seq, seq) + 1, f"the ledger ends at {seq}, its head says {head.seq}")
+    return None
+
+
+def anchor() -> tuple[int, str]:
+    """Number and hash of the last event: what an outside witness keeps."""
+    head = LedgerHead.objects.filter(id=1).first()
+    return (head.seq, head.hash) if head else (0, GENESIS)
+
+
+def check_anchor(seq: int, digest: str) -> Break | None:
+    """None when event `seq` is still there with this hash: only an outside witness shows a lost end."""
+    kept = ConsentEvent.objects.filter(seq=seq).values_list("hash", flat=True).first()
+    if kept == digest or (seq == 0 and digest == GENESIS):
+        return None
+    return Break(seq, "the anchor says it existed; it is gone" if kept is None else "the anchor says otherwise")
+
+
+def _locked_head() -> LedgerHead:
+    rows = LedgerHead.objects.select_for_update(no_key=True).filter(id=1)
+    head = rows.first()
+    if head is None:
+        # Two at once are safe: one inserts, the other waits for it. A head lost by an accident starts at 1
+        # again, which the unique `seq` refuses.
+        LedgerHead.objects.bulk_create([LedgerHead(id=1)], ignore_conflicts=True)
+        head = rows.get()
+    return head
+
+
+def _body(event: ConsentEvent) -> str:
+    """The row without its number as canonical JSON; nothing in it names the person."""
+    return _canonical(
+        {
+            "actor": event.actor,
+            "basis": str(event.basis),
+            "brand": event.brand_id,
+            "evidence": event.evidence_commitment,
+            "expires_at": _instant(event.expires_at),
+            "is_proven": event.is_proven,
+            "kind": str(event.kind),
+            "occurred_at": _instant(event.occurred_at),
+            "purposes": [str(purpose) for purpose in event.purposes],
+            "recorded_at": _instant(event.recorded_at),
+            "source": str(event.source),
+            "subscriber_key": event.subscriber_key,
+        }
+    )
+
+
+def _hash(previous: str, seq: int, body: str) -> str:
+    return hashlib.sha256(f'{previous}{{"seq":{seq},{body[1:]}'.encode()).hexdigest()
+
+
+def _canonical(value: Mapping[str, object]) -> str:
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+
+
+def _instant(moment: datetime | None) -> str | None:
+    return moment.astimezone(UTC).isoformat(timespec="microseconds") if moment else None

@@ -1,0 +1,262 @@
+"""What people agree to and what they take back: the only way into the consent ledger.
+
+Every verb locks the contact first and the ledger's head last (contacts by id → … → head), appends one event and
+writes the current state from the whole history of the phone, so it does not matter in which order events arrive.
+"""
+
+from collections.abc import Collection, Mapping
+from datetime import datetime
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import QuerySet
+
+from contacts import chain, settling
+from contacts.imported_consent import record_import
+from contacts.models import (
+    Basis,
+    Brand,
+    ConsentEvent,
+    ConsentSource,
+    Contact,
+    EventKind,
+    Hold,
+    Purpose,
+)
+from contacts.proof import Proof, aware, happened
+from contacts.standing import EVERY
+from smsdesk.errors import Invalid, WrongState
+from smsdesk.phones import Phone
+from smsdesk.sms_text import clean
+
+__all__ = [
+    "Proof",
+    "confirm",
+    "confirm_hold",
+    "get_or_add",
+    "history",
+    "hold",
+    "lock",
+    "opt_in",
+    "opt_out",
+    "record_import",
+    "release",
+    "resume",
+]
+
+_CAN_BE_GRANTED = frozenset({Purpose.MARKETING.value, Purpose.TRANSACTIONAL.value, Purpose.CONVERSATIONAL.value})
+_CAN_BE_REFUSED = _CAN_BE_GRANTED | {EVERY}
+
+
+def lock(ids: Collection[int]) -> list[Contact]:
+    """These contacts, locked until the transaction ends, in id order; one that is gone is left out."""
+    return list(Contact.objects.filter(pk__in=ids).order_by("pk").select_for_update(no_key=True))
+
+
+def get_or_add(phone: Phone, *, now: datetime) -> Contact:
+    """The contact of this handset, made when there is none; safe when several do it at once."""
+    known = Contact.objects.filter(subscriber_key=phone.subscriber_key)
+    contact = known.first()
+    if contact is None:
+        fresh = Contact(phone=phone.e164, subscriber_key=phone.subscriber_key, country=phone.region, created_at=now)
+        Contact.objects.bulk_create([fresh], ignore_conflicts=True)
+        contact = known.get()
+    return contact
+
+
+def opt_in(
+    contact: Contact,
+    *,
+    brand: Brand,
+    purposes: Collection[Purpose],
+    basis: Basis,
+    source: ConsentSource,
+    proof: Proof,
+    occurred_at: datetime,
+    now: datetime,
+    by: str = "",
+    expires_at: datetime | None = None,
+) -> ConsentEvent:
+    """Record consent. Only the person's own act (a text, a web form) lifts a suppression, and not every one.
+
+    Raises `Invalid` for purposes nobody consents to, and for a time that lies in the future.
+    """
+    event = ConsentEvent(
+        subscriber_key=contact.subscriber_key,
+        brand=brand,
+        purposes=_purposes(purposes, allowed=_CAN_BE_GRANTED),
+        kind=EventKind.OPT_IN,
+        basis=basis,
+        occurred_at=happened(occurred_at, now=now),
+        recorded_at=now,
+        source=source,
+        actor=clean(by)[:150],
+        expires_at=expires_at,
+        is_proven=not proof.missing,
+    )
+    return _record(contact, event, document=_document(contact, proof))
+
+
+def resume(contact: Contact, *, brand: Brand, proof: Proof, occurred_at: datetime, now: datetime) -> ConsentEvent:
+    """START: the person comes back by text. Lifts what their own STOP, the carrier or erasure had suppressed.
+
+    What the opt-out had ended is alive again; marketing only where complete, express written consent existed.
+    """
+    event = ConsentEvent(
+        subscriber_key=contact.subscriber_key,
+        brand=brand,
+        purposes=[EVERY],
+        kind=EventKind.LIFT,
+        occurred_at=happened(occurred_at, now=now),
+        recorded_at=now,
+        source=ConsentSource.TEXT,
+    )
+    return _record(contact, event, document=_document(contact, proof))
+
+
+def confirm(
+    contact: Contact,
+    *,
+    brand: Brand,
+    purposes: Collection[Purpose],
+    source: ConsentSource,
+    proof: Proof,
+    occurred_at: datetime,
+    now: datetime,
+) -> ConsentEvent:
+    """The second yes of a double opt-in."""
+    event = ConsentEvent(
+        subscriber_key=contact.subscriber_key,
+        brand=brand,
+        purposes=_purposes(purposes, allowed=_CAN_BE_GRANTED),
+        kind=EventKind.CONFIRM,
+        occurred_at=happened(occurred_at, now=now),
+        recorded_at=now,
+        source=source,
+    )
+    return _record(contact, event, document=_document(contact, proof))
+
+
+def opt_out(
+    contact: Contact,
+    *,
+    brand: Brand | None,
+    source: ConsentSource,
+    occurred_at: datetime,
+    now: datetime,
+    by: str = "",
+    purposes: Collection[str] = (EVERY,),
+    note: str = "",
+    proof: Proof | None = None,
+) -> ConsentEvent:
+    """Record an opt-out for a brand (None: every brand). Twice gives two events and one suppression.
+
+    A time in the future is taken as now: a wrong clock must not lose a STOP.
+    """
+    event = ConsentEvent(
+        subscriber_key=contact.subscriber_key,
+        brand=brand,
+        purposes=_purposes(purposes, allowed=_CAN_BE_REFUSED),
+        kind=EventKind.OPT_OUT,
+        occurred_at=min(aware(occurred_at), now),
+        recorded_at=now,
+        source=source,
+        actor=clean(by)[:150],
+    )
+    document = _document(contact, proof)
+    return _record(contact, event, document=document | ({"note": clean(note)[:10_000]} if note else {}))
+
+
+def hold(contact: Contact, *, inbound_id: UUID | None, now: datetime) -> Hold:
+    """A text may be an opt-out: nothing but replies leaves until a person decides. One open hold per phone."""
+    with transaction.atomic():
+        lock([contact.pk])
+        standing = Hold.objects.filter(subscriber_key=contact.subscriber_key, closed_at=None).first()
+        if standing is not None:
+            return standing
+        opened = Hold.objects.create(subscriber_key=contact.subscriber_key, inbound_id=inbound_id, opened_at=now)
+        chain.append([_review_event(contact, EventKind.HOLD, now=now, by="")])
+        return opened
+
+
+def release(contact: Contact, *, by: str, now: datetime) -> Hold:
+    """A person read it: no opt-out. Raises `WrongState` when no hold is open."""
+    with transaction.atomic():
+        closed = _close_hold(contact, by=by, now=now, was_opt_out=False)
+        chain.append([_review_event(contact, EventKind.RELEASE, now=now, by=by)])
+        return closed
+
+
+def confirm_hold(contact: Contact, *, brand: Brand | None, by: str, now: datetime) -> ConsentEvent:
+    """A person read it: an opt-out, from the moment the text came. Raises `WrongState` when no hold is open."""
+    with transaction.atomic():
+        closed = _close_hold(contact, by=by, now=now, was_opt_out=True)
+        return opt_out(
+            contact,
+            brand=brand,
+            source=ConsentSource.TEXT,
+            occurred_at=closed.opened_at,
+            now=now,
+            by=by,
+            note=f"read by a person; inbound message {closed.inbound_id or 'not recorded'}",
+        )
+
+
+def history(subscriber_key: str) -> QuerySet[ConsentEvent]:
+    """Everything the ledger knows of a phone, latest first; evidence where it has not been erased."""
+    events = ConsentEvent.objects.filter(subscriber_key=subscriber_key)
+    return events.select_related("brand", "evidence").order_by("-occurred_at", "-seq")
+
+
+def _record(contact: Contact, event: ConsentEvent, *, document: Mapping[str, str]) -> ConsentEvent:
+    """Append the event with its evidence and bring the current state of the phone up to date."""
+    with transaction.atomic():
+        lock([contact.pk])
+        events = settling.events_of([contact.subscriber_key])
+        evidence = chain.evidence_for(event, document)
+        chain.append([event])
+        evidence.event = event
+        evidence.save(force_insert=True)
+        settling.settle({contact.subscriber_key: [*events.get(contact.subscriber_key, ()), event]})
+    return event
+
+
+def _document(contact: Contact, proof: Proof | None) -> dict[str, str]:
+    return {"phone": contact.phone, "name": contact.name} | (proof.as_document() if proof else {})
+
+
+def _close_hold(contact: Contact, *, by: str, now: datetime, was_opt_out: bool) -> Hold:
+    lock([contact.pk])
+    standing = Hold.objects.filter(subscriber_key=contact.subscriber_key, closed_at=None).first()
+    if standing is None:
+        raise WrongState("no_open_hold", "Nothing is held for review here any more.", cure="Reload the page.")
+    standing.closed_at, standing.closed_by, standing.was_opt_out = now, clean(by)[:150], was_opt_out
+    standing.save(update_fields=["closed_at", "closed_by", "was_opt_out"])
+    return standing
+
+
+def _review_event(contact: Contact, kind: EventKind, *, now: datetime, by: str) -> ConsentEvent:
+    return ConsentEvent(
+        subscriber_key=contact.subscriber_key,
+        purposes=[EVERY],
+        kind=kind,
+        occurred_at=now,
+        recorded_at=now,
+        source=ConsentSource.ADMIN if by else ConsentSource.TEXT,
+        actor=clean(by)[:150],
+    )
+
+
+def _purposes(purposes: Collection[str], *, allowed: Collection[str]) -> list[str]:
+    """Sorted, each once, in plain words; raises `Invalid` for none or for one that is not `allowed`."""
+    named = sorted({str(purpose) for purpose in purposes})
+    wrong = [purpose for purpose in named if purpose not in allowed]
+    if wrong or not named:
+        raise Invalid(
+            "invalid_purpose",
+            "This is not a purpose a person can agree to or refuse.",
+            field="purposes",
+            value=", ".join(wrong)[:60],
+            cure=f"Use one or more of: {', '.join(sorted(allowed))}.",
+        )
+    return named

@@ -1,0 +1,106 @@
+"""What a decision rests on, and the decision: values handed to and from `contacts/permission.py`."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from typing import Literal
+
+from contacts import quiet_hours, reasons
+
+Outcome = Literal["allowed", "deferred", "blocked"]
+
+
+@dataclass(frozen=True, slots=True)
+class Consent:
+    """One agreement: a brand, its purposes, and what it rests on."""
+
+    brand_id: int
+    purposes: frozenset[str]
+    basis: str
+    given_at: datetime
+    expires_at: datetime | None = None
+    is_active: bool = True  # False: opted out, ended or run out
+    is_confirmed: bool = False  # double opt-in
+    is_proven: bool = True
+    event_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Suppressed:
+    """One standing opt-out; `brand_id` None covers every brand, purpose "*" every purpose."""
+
+    brand_id: int | None
+    purpose: str = "*"
+    source: str = ""
+    since: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What is the same for everybody a message goes to: built once per campaign, sender and kind of message."""
+
+    purpose: str  # "" is judged as marketing, the strictest
+    brand_id: int
+    brand_name: str
+    is_paused: bool = False  # the brand's kill switch
+    sender: str = ""  # as people know it, for the sentence
+    sender_kind: str = ""  # campaigns.SenderKind; only "alphanumeric" changes anything
+    is_sender_registered: bool = True
+    has_optout_link: bool = False  # the text carries a web opt-out, for senders nobody can answer
+    needs_confirmation: bool = False  # the program wants double opt-in
+    age_min: int | None = None
+    countries_blocked: frozenset[str] = frozenset({"TR"})  # marketing is refused there
+    cap: int | None = None  # at most so many marketing messages in 24 h
+    quiet_applies: bool = False  # quiet hours although the purpose is not marketing
+    margin: timedelta = quiet_hours.MARGIN
+    send_by: datetime | None = None  # end of the offer
+    has_marketing: bool = False  # the sender declares that the content is promotional
+    is_restricted: bool = False  # content of a restricted category (SHAFT)
+    compliance_kind: str = ""  # optout_confirm, help_reply, optin_confirm
+    compliance_parts: frozenset[str] = frozenset()  # what an opt-in confirmation contains, of OPTIN_PARTS
+    provider_confirms: bool = False  # the provider answers STOP itself
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is known of one person when a message to them is judged; flat, because it is built by the thousand.
+
+    `zones` are those the number suggests, `contact_zones` those of address or statement (added to them),
+    `zone_override` the one the person told us (replaces them). `rules` come from `RuleBook.rules_for`.
+    """
+
+    context: Context
+    number: str  # E.164
+    region: str  # ISO country of the number; "" unknown
+    kind: str  # phones.NumberKind ("invalid": no number), or a number lookup's "fixed"
+    zones: tuple[str, ...]
+    rules: tuple[quiet_hours.Rule, ...]
+    consents: tuple[Consent, ...] = ()
+    suppressions: tuple[Suppressed, ...] = ()
+    body: str | None = None  # rendered text; None: the checks of content are skipped
+    last_inbound_at: datetime | None = None
+    recent: tuple[datetime, ...] = ()  # marketing messages of the last day, in any order
+    is_held: bool = False
+    is_dead: bool = False
+    is_erased: bool = False
+    is_reassigned: bool = False
+    needs_optout_line: bool = False  # first message of the program, or the last such line is 30 days old
+    contact_zones: tuple[str, ...] = ()
+    zone_override: str = ""
+    birth_date: date | None = None
+    stopped_at: datetime | None = None  # of optout_confirm: when STOP arrived
+    has_confirmation: bool = False  # of optout_confirm: one went to this phone in the last 24 h
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What was decided; `until` only when deferred, `detail` fills the gaps of the sentence (JSON values)."""
+
+    outcome: Outcome
+    code: str
+    until: datetime | None = None
+    detail: Mapping[str, object] = field(default_factory=dict)
+
+    @property
+    def sentence(self) -> str:
+        return reasons.sentence(self.code, self.detail)

@@ -1,0 +1,72 @@
+"""The consent a file declares for its rows: appended in bulk, one lock of the ledger's head per batch."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from contacts import chain, settling
+from contacts.models import ConsentEvent, ConsentEvidence, ConsentSource, ContactImport, EventKind
+from contacts.proof import Proof, happened
+
+_BATCH = 500
+
+
+def record_import(keys: Sequence[tuple[str, str]], *, contact_import: ContactImport, now: datetime) -> int:
+    """Record it for these rows (subscriber key, phone); how many events were appended.
+
+    Inside the importer's transaction, which holds the contacts' locks. It lifts nothing, and an opt-out dated
+    later ends it. A phone that has this very statement already gets no second event.
+    """
+    if not contact_import.purpose or contact_import.brand_id is None:
+        return 0
+    phones = dict(keys)
+    histories = settling.events_of(list(phones))
+    proof = _proof(contact_import)
+    new: dict[str, ConsentEvent] = {}
+    evidence: list[ConsentEvidence] = []
+    for key, phone in phones.items():
+        event = _event(key, contact_import, proof=proof, now=now)
+        if not any(_says_the_same(known, event) for known in histories.get(key, ())):
+            new[key] = event
+            evidence.append(chain.evidence_for(event, proof.as_document() | {"phone": phone}))
+    chain.append(list(new.values()))
+    ConsentEvidence.objects.bulk_create(evidence, batch_size=_BATCH)
+    settling.settle({key: [*histories.get(key, ()), event] for key, event in new.items()})
+    return len(new)
+
+
+def _proof(contact_import: ContactImport) -> Proof:
+    """What the importer declared; the place where people agreed stands for what they did there."""
+    return Proof(
+        wording=contact_import.consent_wording,
+        method=contact_import.consent_method,
+        act=contact_import.consent_source,
+        source=contact_import.consent_source,
+        document=f"{contact_import.ref} {contact_import.filename}",
+    )
+
+
+def _event(key: str, contact_import: ContactImport, *, proof: Proof, now: datetime) -> ConsentEvent:
+    obtained_at = contact_import.consent_obtained_at
+    return ConsentEvent(
+        subscriber_key=key,
+        brand_id=contact_import.brand_id,
+        purposes=[contact_import.purpose],
+        kind=EventKind.IMPORT,
+        basis=contact_import.basis,
+        occurred_at=happened(obtained_at, now=now) if obtained_at else now,
+        recorded_at=now,
+        source=ConsentSource.IMPORT,
+        actor=contact_import.ref,
+        is_proven=not proof.missing and obtained_at is not None,
+    )
+
+
+def _says_the_same(known: ConsentEvent, new: ConsentEvent) -> bool:
+    return (
+        known.kind == new.kind
+        and known.brand_id == new.brand_id
+        and known.purposes == new.purposes
+        and known.basis == new.basis
+        and known.occurred_at == new.occurred_at
+        and known.is_proven == new.is_proven
+    )

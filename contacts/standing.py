@@ -1,0 +1,152 @@
+"""Where a person stands, computed from all events of their phone: a pure fold, so order of arrival is nothing.
+
+Events are taken by `occurred_at`; at the same instant an opt-out comes after an opt-in, else arrival decides.
+The tables `ConsentState` and `Suppression` are copies of what this says (`contacts/consent.py` writes them).
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from contacts import bases
+from contacts.models import Basis, ConsentEvent, ConsentSource, EventKind, Purpose
+
+EVERY = "*"
+_GRANTS = frozenset({EventKind.OPT_IN, EventKind.IMPORT})
+_LIFTS = frozenset({EventKind.LIFT, EventKind.CLARIFY})
+_SUPPRESSES = frozenset({EventKind.OPT_OUT, EventKind.SUPPRESS, EventKind.ERASE})
+_ENDS = frozenset({EventKind.EXPIRE, EventKind.REASSIGN})
+_NOT_YET = 2**63  # sequence of an event that is about to be appended
+
+Scope = tuple[int | None, str]  # brand (None: every one) and purpose ("*": every one)
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """Consent to one purpose of one brand, standing or ended."""
+
+    event: ConsentEvent
+    is_active: bool
+    is_confirmed: bool = False
+    is_opted_out: bool = False  # ended by an opt-out, so the person's return may revive it
+
+    @property
+    def weight(self) -> tuple[bool, int]:
+        return self.event.is_proven, bases.rank(self.event.basis)
+
+    def is_live(self, at: datetime) -> bool:
+        ends = self.event.expires_at or bases.ends_at(self.event.basis, self.event.occurred_at)
+        return self.is_active and (ends is None or at < ends)
+
+
+@dataclass(slots=True)
+class Standing:
+    """Agreements, standing suppressions (scope → the event that caused it), and what lifted the others."""
+
+    agreements: dict[tuple[int, str], Agreement] = field(default_factory=dict)
+    suppressions: dict[Scope, ConsentEvent] = field(default_factory=dict)
+    lifted: dict[Scope, ConsentEvent] = field(default_factory=dict)
+
+    def covers(self, brand_id: int, purpose: str) -> bool:
+        return any((b, p) in self.suppressions for b in (None, brand_id) for p in (EVERY, purpose))
+
+
+def fold(events: Iterable[ConsentEvent]) -> Standing:
+    """The standing after all of `events` of one phone, in whatever order they are given."""
+    standing = Standing()
+    for event in sorted(events, key=_moment):
+        if event.kind in _GRANTS:
+            _grant(standing, event)
+        elif event.kind in _LIFTS:
+            _lift(standing, event)
+            _revive(standing, event)
+        elif event.kind in _SUPPRESSES:
+            _suppress(standing, event)
+        elif event.kind in _ENDS:
+            _end(standing, event, is_opted_out=False)
+        elif event.kind == EventKind.CONFIRM:
+            _confirm(standing, event)
+    return standing
+
+
+def _moment(event: ConsentEvent) -> tuple[datetime, bool, int]:
+    return event.occurred_at, event.kind in _SUPPRESSES, event.seq or _NOT_YET
+
+
+def _grant(standing: Standing, event: ConsentEvent) -> None:
+    is_own_act = ConsentSource(event.source).is_own_act and event.kind == EventKind.OPT_IN
+    if is_own_act:
+        _lift(standing, event)
+    for purpose in event.purposes:
+        if event.brand_id is None:
+            continue
+        key = (event.brand_id, purpose)
+        is_covered = standing.covers(*key)
+        new = Agreement(event, is_active=not is_covered, is_opted_out=is_covered)
+        old = standing.agreements.get(key)
+        standing.agreements[key] = _stronger(old, new, is_own_act=is_own_act) if old else new
+
+
+def _stronger(old: Agreement, new: Agreement, *, is_own_act: bool) -> Agreement:
+    """A weaker statement never spoils a stronger one that stands, or that the person revives by coming back."""
+    if old.is_live(new.event.occurred_at):
+        return replace(new, is_confirmed=old.is_confirmed) if new.weight >= old.weight else old
+    if old.is_opted_out and old.weight > new.weight and (is_own_act or not new.is_active):
+        revived = replace(old, is_active=new.is_active, is_opted_out=not new.is_active)
+        if revived.is_live(new.event.occurred_at) or not new.is_active:
+            return revived
+    return new
+
+
+def _lift(standing: Standing, event: ConsentEvent) -> None:
+    """Take away the suppressions the event may lift; one of every purpose is narrowed to what was not asked for."""
+    for scope, cause in list(standing.suppressions.items()):
+        brand_id, purpose = scope
+        is_asked = purpose in event.purposes or EVERY in event.purposes or purpose == EVERY
+        if brand_id not in (None, event.brand_id) or not is_asked:
+            continue
+        if not ConsentSource(cause.source).is_lifted_by_own_act:
+            continue
+        del standing.suppressions[scope]
+        standing.lifted[scope] = event
+        if purpose == EVERY and not {EVERY, Purpose.MARKETING} & set(event.purposes):
+            standing.suppressions.setdefault((brand_id, Purpose.MARKETING.value), cause)
+
+
+def _revive(standing: Standing, event: ConsentEvent) -> None:
+    """Coming back revives what the opt-out ended; marketing only on complete, express written consent."""
+    for (brand_id, purpose), agreement in list(standing.agreements.items()):
+        if brand_id != event.brand_id or not {EVERY, purpose} & set(event.purposes):
+            continue
+        if not agreement.is_opted_out or standing.covers(brand_id, purpose):
+            continue
+        if purpose == Purpose.MARKETING and agreement.weight != (True, bases.rank(Basis.EXPRESS_WRITTEN)):
+            continue
+        standing.agreements[brand_id, purpose] = replace(agreement, is_active=True, is_opted_out=False)
+
+
+def _suppress(standing: Standing, event: ConsentEvent) -> None:
+    _end(standing, event, is_opted_out=True)
+    for purpose in event.purposes:
+        scope = (event.brand_id, purpose)
+        cause = standing.suppressions.get(scope)
+        # Twice is once; but a cause that the person's own return may not lift replaces one that it may.
+        if cause is None or (
+            ConsentSource(cause.source).is_lifted_by_own_act
+            and not ConsentSource(event.source).is_lifted_by_own_act
+        ):
+            standing.suppressions[scope] = event
+            standing.lifted.pop(scope, None)
+
+
+def _end(standing: Standing, event: ConsentEvent, *, is_opted_out: bool) -> None:
+    for (brand_id, purpose), agreement in list(standing.agreements.items()):
+        if event.brand_id in (None, brand_id) and {EVERY, purpose} & set(event.purposes):
+            is_revivable = is_opted_out and (agreement.is_active or agreement.is_opted_out)
+            standing.agreements[brand_id, purpose] = replace(agreement, is_active=False, is_opted_out=is_revivable)
+
+
+def _confirm(standing: Standing, event: ConsentEvent) -> None:
+    for (brand_id, purpose), agreement in list(standing.agreements.items()):
+        if brand_id == event.brand_id and {EVERY, purpose} & set(event.purposes) and agreement.is_active:
+            standing.agreements[brand_id, purpose] = replace(agreement, is_confirmed=True)
