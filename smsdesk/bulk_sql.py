@@ -1,6 +1,7 @@
-"""Many rows, one statement: `UPDATE … FROM unnest(…)` on PostgreSQL, `… FROM json_each(…)` on SQLite.
+"""Many rows, one statement: `… FROM unnest(…)` on PostgreSQL, `… FROM json_each(…)` on SQLite.
 
-Measured 25 to 80 times faster than `bulk_update`. Values travel as parameters, never as text of the statement.
+Updates were measured 25 to 80 times faster than `bulk_update`. Values travel as parameters, never as text of the
+statement.
 """
 
 import json
@@ -53,12 +54,41 @@ def update_rows(
         return [row[0] for row in cursor.fetchall()]
 
 
+def insert_rows(
+    model: type[models.Model], *, columns: Sequence[str], rows: Sequence[Sequence[Any]], returning: Sequence[str]
+) -> list[tuple[Any, ...]]:
+    """Insert rows that break no unique constraint, leave out the others; `returning` of those inserted.
+
+    `rows` holds the values of `columns` (field names, all that have no default in the database); the values
+    returned are as the database gives them. Several writers of the same rows must pass them in the same order.
+    """
+    if not rows:
+        return []
+    fields = [model._meta.get_field(name) for name in columns]
+    names = ", ".join(_quoted(field.column) for field in fields)
+    source, parameters = _source(fields, [list(column) for column in zip(*rows, strict=True)])
+    wanted = ", ".join(_quoted(model._meta.get_field(name).column) for name in returning)
+    statement = (
+        f"INSERT INTO {_quoted(model._meta.db_table)} ({names}) SELECT {names} FROM {source} WHERE TRUE "
+        f"ON CONFLICT DO NOTHING RETURNING {wanted}"
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(statement, parameters)
+        return cursor.fetchall()
+
+
 def _source(fields: Sequence[Any], columns: Sequence[list[Any]]) -> tuple[str, list[Any]]:
     names = ", ".join(_quoted(field.column) for field in fields)
-    prepared = [[_plain(field, value) for value in column] for field, column in zip(fields, columns, strict=True)]
     if connection.vendor == "postgresql":
+        prepared = [
+            [None if value is None else json.dumps(value) for value in column]
+            if isinstance(field, _JSON_TYPES)
+            else column
+            for field, column in zip(fields, columns, strict=True)
+        ]
         arrays = ", ".join(f"%s::{_postgres_type(field)}[]" for field in fields)
-        return f"unnest({arrays}) AS x({names})", list(prepared)
+        return f"unnest({arrays}) AS x({names})", prepared
+    prepared = [[_plain(field, value) for value in column] for field, column in zip(fields, columns, strict=True)]
     picks = ", ".join(
         f"json_extract(value, '$[{position}]') AS {_quoted(field.column)}" for position, field in enumerate(fields)
     )
@@ -71,8 +101,6 @@ def _plain(field: Any, value: Any) -> Any:
         return None
     if isinstance(field, _JSON_TYPES):
         return json.dumps(value)
-    if connection.vendor == "postgresql":
-        return value
     if isinstance(value, UUID):
         return value.hex
     if isinstance(value, datetime):
