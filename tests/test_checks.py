@@ -1,6 +1,8 @@
 """Every dangerous setting is refused at start, with its cure."""
 
 import base64
+import re
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -184,3 +186,12 @@ def test_http_is_good_enough_for_the_demo(production):
     production.PUBLIC_URL = "http://192.168.1.20:8000"
     production.DEMO = True
     assert found() == set()
+
+
+def test_every_environment_variable_and_check_is_documented():
+    root = Path(ours.__file__).parent
+    page = (root.parent / "docs" / "settings.md").read_text(encoding="utf-8")
+    source = (root / "settings.py").read_text(encoding="utf-8")
+    names = set(re.findall(r'(?:env\.\w+|environ\.get|secret)\(\s*"([A-Z_]+)"', source))
+    assert len(names) > 20
+    assert {name for name in names if f"| `{name}`" not in page} == set()

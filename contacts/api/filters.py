@@ -1,7 +1,10 @@
 import django_filters
 from django import forms
+from drf_spectacular.utils import extend_schema_field
 
 from smsdesk import phones
+from smsdesk.api.filters import ListFilters, MomentFilter
+from smsdesk.errors import Invalid
 
 
 class PhoneField(forms.Field):
@@ -12,8 +15,19 @@ class PhoneField(forms.Field):
         if not text:
             return None
         text = f"+{text[1:]}" if text.startswith(" ") else text  # a bare + in a query string arrives as a blank
-        return phones.parse(text, default_region="").subscriber_key
+        try:
+            return phones.parse(text, default_region="").subscriber_key
+        except Invalid as error:
+            raise forms.ValidationError(error.sentence(), code=error.code) from None
 
 
+@extend_schema_field({"type": "string"})
 class PhoneFilter(django_filters.Filter):  # type: ignore[misc]
     field_class = PhoneField
+
+
+class ContactFilters(ListFilters):
+    phone = PhoneFilter(field_name="subscriber_key", label="E.164, for example +12125550123.")
+    external_id = django_filters.CharFilter(label="Your id.")
+    list = django_filters.CharFilter(field_name="lists__name", label="Name of a list they are on.")
+    updated_after = MomentFilter(field_name="updated_at", lookup_expr="gt", label="Changed after this time.")

@@ -84,26 +84,3 @@ class Ref(serializers.Field[Any, Any, Any, Any]):
 
     def to_representation(self, value: Any) -> str:
         return f"{self.prefix}_{getattr(value, 'public_id', value).hex}"
-
-
-class Attributes(serializers.DictField):
-    """Flat extra fields of a contact, for merge fields and segments: name → text, number, true, false or null."""
-
-    default_error_messages = {
-        "nested": "A value is a text, a number, true, false or null.",
-        "too_many": "At most 50 attributes.",
-        "too_long": "Names have at most 60 characters, texts at most 500.",
-    }
-
-    def to_internal_value(self, data: Any) -> dict[str, Any]:
-        found = super().to_internal_value(data)
-        if len(found) > 50:
-            self.fail("too_many")
-        for name, value in found.items():
-            if isinstance(value, dict | list):
-                self.fail("nested")
-            if not name or len(name) > 60 or (isinstance(value, str) and len(value) > 500):
-                self.fail("too_long")
-            if isinstance(value, int) and abs(value) >= 2**63:
-                self.fail("nested")
-        return found

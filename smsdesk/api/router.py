@@ -2,13 +2,20 @@
 
 from django.urls import path, re_path
 from drf_spectacular.views import SpectacularAPIView
+from rest_framework.routers import SimpleRouter
 
+from contacts.api.contacts import Contacts
 from smsdesk.api.docs import Docs, missing
 from smsdesk.api.me import Me
+
+router = SimpleRouter()
+router.register("v1/contacts", Contacts, basename="contacts")
 
 urlpatterns = [
     path("schema/", SpectacularAPIView.as_view(), name="api_schema"),
     path("docs/", Docs.as_view(url_name="api_schema"), name="api_docs"),
     path("v1/me/", Me.as_view({"get": "retrieve"}), name="api_me"),
+    path("v1/contacts/by-external-id/<path:external_id>/", Contacts.as_view({"put": "upsert"})),
+    *router.urls,
     re_path(r"^v1/(?P<rest>.*)$", missing),
 ]

@@ -1,5 +1,6 @@
 """The OpenAPI description: what drf-spectacular cannot see by itself (keys, repeats, problems)."""
 
+import inspect
 from typing import Any
 
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
@@ -44,21 +45,33 @@ ON_POST = {
 }
 
 
+_IDEMPOTENCY_KEY = OpenApiParameter(
+    "Idempotency-Key",
+    str,
+    OpenApiParameter.HEADER,
+    description="After a time-out send the same key again: it happens once, with the same answer.",
+)
+
+
 class Schema(AutoSchema):  # type: ignore[misc]
-    """Adds the `Idempotency-Key` header where a view takes it."""
+    """Adds the `Idempotency-Key` header where a view takes it, and the form of ids."""
 
     def get_override_parameters(self) -> list[Any]:
-        handler = getattr(self.view, getattr(self.view, "action", None) or "", None)
-        if not getattr(handler, "is_idempotent", False):
-            return []
-        return [
-            OpenApiParameter(
-                "Idempotency-Key",
-                str,
-                OpenApiParameter.HEADER,
-                description="After a time-out send the same key again: it happens once, with the same answer.",
-            )
-        ]
+        found = []
+        prefix = getattr(self.view, "id_prefix", "")
+        if prefix and "{id}" in self.path:
+            form = {"type": "string", "pattern": f"^{prefix}_[0-9a-f]{{32}}$"}
+            found.append(OpenApiParameter("id", form, OpenApiParameter.PATH))
+        if getattr(self._handler(), "is_idempotent", False):
+            found.append(_IDEMPOTENCY_KEY)
+        return found
+
+    def get_description(self) -> str:
+        """Only what the method itself says; a view's own docstring speaks to us, not to integrators."""
+        return inspect.getdoc(self._handler()) or ""
+
+    def _handler(self) -> Any:
+        return getattr(self.view, getattr(self.view, "action", None) or "", None)
 
 
 class KeyScheme(OpenApiAuthenticationExtension):  # type: ignore[misc]

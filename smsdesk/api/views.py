@@ -22,6 +22,7 @@ class Endpoint(GenericViewSet[Any]):
     """Base of all resources. `scopes` names a scope for every action; one without is closed."""
 
     scopes: ClassVar[Mapping[str, str]]
+    id_prefix: ClassVar[str] = ""
     orderings: ClassVar[Sequence[str]] = ("created_at", "-created_at")
     lookup_field = "id"
     allowance: limits.Allowance | None = None
