@@ -1,0 +1,312 @@
+"""An import from upload to report.
+
+The right to work is a lease on the import's row. A batch of records is one transaction: contacts, list, consent,
+problems, and the offset behind the batch; the offset's own UPDATE names the token and where the batch began, so a
+worker that was killed or froze in the middle leaves nothing, and no record is ever taken twice.
+"""
+
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from itertools import islice
+
+from django.db import DataError, IntegrityError, OperationalError, transaction
+from django.db.models import F, Q, QuerySet
+
+from contacts import fields, mapping, merging, reading, uploads
+from contacts.models import (
+    Basis,
+    Brand,
+    ContactImport,
+    ContactList,
+    ImportProblem,
+    ImportState,
+    Purpose,
+)
+from smsdesk import clock, sms_text, transitions, wakeups
+from smsdesk.errors import Invalid, WrongState
+
+LEASE = timedelta(seconds=60)
+RUN_SECONDS = 20.0  # of one task; then its successor goes on, so that no task nears its time limit
+BATCH = 1_000
+ATTEMPTS = 3
+RUN = "contacts.tasks.run_import"
+CLAIMABLE_PURPOSES = (Purpose.MARKETING, Purpose.TRANSACTIONAL)
+CLAIMABLE_BASES = tuple(b for b in Basis if b not in (Basis.CONVERSATIONAL, Basis.UNPROVEN))
+METHODS = {
+    "web_form": "Web form",
+    "keyword": "Keyword by text message",
+    "paper": "Paper form",
+    "verbal": "Told to an employee",
+    "double_opt_in": "Confirmed sign-up (double opt-in)",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The consent that every person in the file is declared to have given, with its proof."""
+
+    purpose: str
+    basis: str
+    obtained_at: datetime
+    method: str
+    wording: str  # the exact text that was shown
+    source: str  # where the proof can be found
+
+
+@dataclass(slots=True)
+class _Batch:
+    begin: int
+    end: int
+    end_line: int
+    people: list[mapping.Person] = field(default_factory=list)
+    problems: list[mapping.Problem] = field(default_factory=list)
+    invalid: int = 0
+
+
+class _Lost(Exception):
+    """The lease is somebody else's by now, or the import was cancelled."""
+
+
+def configure(
+    contact_import: ContactImport,
+    *,
+    columns: Mapping[str, str],
+    brand: Brand,
+    contact_list: ContactList | None,
+    default_country: str,
+    claim: Claim | None,
+    now: datetime,
+) -> None:
+    """Say how the file is to be read and what consent it carries; None claims none."""
+    if not contact_import.sha256:
+        raise WrongState("upload_incomplete", "The upload did not finish.", cure="Upload the file again.")
+    changes = {
+        "mapping": mapping.check(columns, header=contact_import.header),
+        "brand": brand,
+        "list": contact_list,
+        "default_country": fields.country(default_country),
+        **_claimed(claim, now=now),
+    }
+    origins = [ImportState.UPLOADED, ImportState.READY]
+    if not transitions.move_one(contact_import, origins=origins, to=ImportState.READY, changes=changes):
+        raise _wrong_state(contact_import, "changed")
+
+
+def start(contact_import: ContactImport, *, now: datetime) -> None:
+    with transaction.atomic():
+        if not transitions.move_one(
+            contact_import, origins=[ImportState.READY], to=ImportState.RUNNING, changes={"started_at": now}
+        ):
+            raise _wrong_state(contact_import, "started")
+        wakeups.wake(RUN, contact_import.pk)
+
+
+def resume(contact_import: ContactImport) -> None:
+    """Go on behind the last batch that was taken."""
+    with transaction.atomic():
+        changes = {"failure": "", "token": None, "lease_until": None}
+        if not transitions.move_one(
+            contact_import, origins=[ImportState.FAILED], to=ImportState.RUNNING, changes=changes
+        ):
+            raise _wrong_state(contact_import, "resumed")
+        wakeups.wake(RUN, contact_import.pk)
+
+
+def cancel(contact_import: ContactImport, *, now: datetime) -> None:
+    """Stop within one batch; what is imported stays."""
+    origins = [ImportState.UPLOADED, ImportState.READY, ImportState.RUNNING, ImportState.FAILED]
+    with transaction.atomic():
+        if not transitions.move_one(
+            contact_import, origins=origins, to=ImportState.CANCELLED, changes={"finished_at": now, "token": None}
+        ):
+            raise _wrong_state(contact_import, "cancelled")
+        contact_import.chunks.all().delete()
+
+
+def stalled() -> "QuerySet[ContactImport]":
+    """Running imports nobody works on: their worker is gone, or their wake-up was lost."""
+    return ContactImport.objects.filter(state=ImportState.RUNNING).filter(_lease_is_free())
+
+
+def run(import_id: int, *, seconds: float = RUN_SECONDS) -> bool:
+    """Work on an import for about `seconds`; True when its successor should go on."""
+    token = uuid.uuid4()
+    contact_import = _win(import_id, token=token)
+    if contact_import is None:
+        return False
+    elapsed = clock.Elapsed()
+    try:
+        for batch in _batches(contact_import):
+            _write_persistently(contact_import, batch, token=token)
+            if elapsed.seconds() >= seconds:
+                return _hand_back(import_id, token=token)
+        _finish(import_id, token=token)
+    except _Lost:
+        return False
+    except (IntegrityError, DataError) as error:
+        _fail(import_id, token=token, reason=f"The database refused a batch: {type(error).__name__}.")
+    return False
+
+
+def records(contact_import: ContactImport) -> Iterator[reading.Record]:
+    """What is still to be read, from the saved offset on."""
+    return reading.records(
+        uploads.pieces(contact_import, offset=contact_import.offset),
+        encoding=contact_import.encoding,
+        delimiter=contact_import.delimiter,
+        offset=contact_import.offset,
+        line=contact_import.line,
+    )
+
+
+def reader(contact_import: ContactImport) -> mapping.Reader:
+    return mapping.Reader(
+        contact_import.mapping, header=contact_import.header, default_country=contact_import.default_country
+    )
+
+
+def _batches(contact_import: ContactImport) -> Iterator[_Batch]:
+    rows, take = records(contact_import), reader(contact_import)
+    begin = contact_import.offset
+    while some := list(islice(rows, BATCH)):
+        batch = _Batch(begin, some[-1].end, some[-1].end_line)
+        for record in some:
+            outcome = take.read(record)
+            batch.problems.extend(outcome.problems)
+            if outcome.person:
+                batch.people.append(outcome.person)
+            else:
+                batch.invalid += 1
+        yield batch
+        begin = batch.end
+
+
+def _write_persistently(contact_import: ContactImport, batch: _Batch, *, token: uuid.UUID) -> None:
+    """Somebody may add the same phone or hold its lock at this very moment: that passes."""
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            return _write(contact_import, batch, token=token)
+        except (IntegrityError, OperationalError):
+            if attempt == ATTEMPTS:
+                raise
+
+
+def _write(contact_import: ContactImport, batch: _Batch, *, token: uuid.UUID) -> None:
+    with transaction.atomic():
+        now = clock.database_now()
+        merged = merging.merge(batch.people, contact_import=contact_import, now=now)
+        _note(contact_import, [*batch.problems, *merged.problems])
+        taken = _held(contact_import.pk, token=token).filter(offset=batch.begin)
+        moved = taken.update(
+            offset=batch.end,
+            line=batch.end_line,
+            created=F("created") + merged.created,
+            updated=F("updated") + merged.updated,
+            duplicate=F("duplicate") + merged.duplicate,
+            invalid=F("invalid") + batch.invalid + merged.invalid,
+            suppressed=F("suppressed") + merged.suppressed,
+            lease_until=now + LEASE,
+        )
+        if not moved:
+            raise _Lost
+
+
+def _note(contact_import: ContactImport, problems: Sequence[mapping.Problem]) -> None:
+    rows = [
+        ImportProblem(contact_import=contact_import, line=p.line, column=p.column, value=p.value, reason=p.reason)
+        for p in problems
+    ]
+    # One cell may have two (a left-out value in a line whose phone is opted out never shares its column, but a
+    # phone may be repeated and suppressed): the first says enough.
+    ImportProblem.objects.bulk_create(rows, ignore_conflicts=True)
+
+
+def _win(import_id: int, *, token: uuid.UUID) -> ContactImport | None:
+    free = ContactImport.objects.filter(pk=import_id, state=ImportState.RUNNING).filter(_lease_is_free())
+    if not free.update(token=token, lease_until=clock.database_now() + LEASE):
+        return None
+    return ContactImport.objects.get(pk=import_id)
+
+
+def _lease_is_free() -> Q:
+    return Q(lease_until=None) | Q(lease_until__lt=clock.database_now())
+
+
+def _held(import_id: int, *, token: uuid.UUID) -> "QuerySet[ContactImport]":
+    return ContactImport.objects.filter(pk=import_id, state=ImportState.RUNNING, token=token)
+
+
+def _hand_back(import_id: int, *, token: uuid.UUID) -> bool:
+    return bool(_held(import_id, token=token).update(token=None, lease_until=None))
+
+
+def _finish(import_id: int, *, token: uuid.UUID) -> None:
+    with transaction.atomic():
+        changes = {"finished_at": clock.database_now(), "offset": F("size"), "token": None, "lease_until": None}
+        done = _held(import_id, token=token)
+        if transitions.move(done, origins=[ImportState.RUNNING], to=ImportState.FINISHED, changes=changes):
+            # The rows are contacts now; the file with its personal data need not stay.
+            ContactImport.objects.get(pk=import_id).chunks.all().delete()
+
+
+def _fail(import_id: int, *, token: uuid.UUID, reason: str) -> None:
+    changes = {"failure": reason, "token": None, "lease_until": None}
+    held = _held(import_id, token=token)
+    transitions.move(held, origins=[ImportState.RUNNING], to=ImportState.FAILED, changes=changes)
+
+
+def _claimed(claim: Claim | None, *, now: datetime) -> dict[str, object]:
+    if claim is None:
+        return {
+            "purpose": "",
+            "basis": "",
+            "consent_obtained_at": None,
+            "consent_method": "",
+            "consent_wording": "",
+            "consent_source": "",
+        }
+    wording, source = sms_text.clean(claim.wording).strip(), sms_text.clean(claim.source).strip()
+    _require(claim.purpose in CLAIMABLE_PURPOSES, field="purpose", value=claim.purpose)
+    _require(claim.basis in CLAIMABLE_BASES, field="basis", value=claim.basis)
+    _require(claim.method in METHODS, field="consent_method", value=claim.method)
+    _require(bool(wording), field="consent_wording", value=claim.wording)
+    _require(0 < len(source) <= 300, field="consent_source", value=claim.source)
+    if claim.obtained_at > now:
+        raise Invalid(
+            "consent_in_the_future",
+            "Consent cannot be given in the future.",
+            field="consent_obtained_at",
+            value=claim.obtained_at.isoformat(),
+            cure="Give the day on which the last of these people agreed.",
+        )
+    return {
+        "purpose": claim.purpose,
+        "basis": claim.basis,
+        "consent_obtained_at": claim.obtained_at,
+        "consent_method": claim.method,
+        "consent_wording": wording,
+        "consent_source": source,
+    }
+
+
+def _require(is_given: bool, *, field: str, value: str) -> None:
+    if not is_given:
+        raise Invalid(
+            "claim_without_proof",
+            "Consent is claimed, and this part of its proof is missing or not allowed.",
+            field=field,
+            value=value[:60],
+            cure="Complete it, or claim no consent.",
+        )
+
+
+def _wrong_state(contact_import: ContactImport, verb: str) -> WrongState:
+    return WrongState(
+        "wrong_import_state",
+        f"An import that is {contact_import.get_state_display().lower()} cannot be {verb}.",
+        field="state",
+        value=contact_import.state,
+        cure="Reload the page to see where it stands.",
+    )

@@ -1,0 +1,214 @@
+"""People read from a file become contacts: one batch, a handful of statements, inside the caller's transaction.
+
+An import adds and completes. It never changes the number of a contact, never empties a field, never replaces
+a time zone the person stated, never lifts a suppression.
+"""
+
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from operator import itemgetter
+from typing import Any
+
+from django.db.models import Q
+
+from contacts import consent
+from contacts.mapping import Person, Problem
+from contacts.models import Contact, ContactImport, ListMembership, Suppression, ZoneSource
+from smsdesk import bulk_sql, phones
+
+_COLUMNS = (
+    "name",
+    "external_id",
+    "language",
+    "region",
+    "time_zone",
+    "time_zone_source",
+    "attributes",
+    "last_import",
+    "updated_at",
+)
+
+_NEW = (
+    "subscriber_key",
+    "public_id",
+    "phone",
+    "country",
+    "name",
+    "external_id",
+    "language",
+    "region",
+    "time_zone",
+    "time_zone_source",
+    "attributes",
+    "is_dead",
+    "last_import",
+    "created_at",
+    "updated_at",
+)
+
+
+@dataclass(slots=True)
+class Merged:
+    created: int = 0
+    updated: int = 0
+    duplicate: int = 0
+    invalid: int = 0
+    suppressed: int = 0
+    problems: list[Problem] = field(default_factory=list)
+
+
+def merge(people: Sequence[Person], *, contact_import: ContactImport, now: datetime) -> Merged:
+    """Insert or complete the contacts of `people`; safe beside other writers of the same phones."""
+    merged = Merged()
+    columns = _columns(contact_import)
+    fresh = _first_of_each_phone(people, columns=columns, merged=merged)
+    known = _locked(fresh)
+    for key in [key for key, contact in known.items() if contact.last_import == contact_import.pk]:
+        _refuse_repeated(fresh.pop(key), columns=columns, merged=merged)
+    _refuse_taken_external_ids(fresh, columns=columns, merged=merged)
+    known = {key: contact for key, contact in known.items() if key in fresh}
+    new = _insert([p for key, p in fresh.items() if key not in known], contact_import=contact_import, now=now)
+    missed = {key: person for key, person in fresh.items() if key not in known and key not in new}
+    known |= _locked(missed)  # somebody was faster
+    for key in missed.keys() - known.keys():  # not inserted and not there: the external id is taken by now
+        _refuse_external_id(fresh.pop(key), columns=columns, merged=merged)
+    _complete([(contact, fresh[key]) for key, contact in known.items()], contact_import=contact_import, now=now)
+    merged.created, merged.updated = len(new), len(known)
+    _join([*new.values(), *(contact.pk for contact in known.values())], contact_import=contact_import, now=now)
+    if contact_import.purpose:
+        consent.record_import(
+            [(key, person.phone.e164) for key, person in fresh.items()], contact_import=contact_import, now=now
+        )
+    _report_suppressed(fresh, contact_import=contact_import, columns=columns, merged=merged)
+    return merged
+
+
+def suppressed_since(keys: Sequence[str], *, contact_import: ContactImport) -> dict[str, datetime]:
+    """Which of these phones are suppressed for the brand of the import, and since when."""
+    standing = Suppression.objects.filter(subscriber_key__in=keys, lifted_by=None)
+    covering = standing.filter(Q(brand=None) | Q(brand=contact_import.brand_id))
+    return dict(covering.order_by("-since").values_list("subscriber_key", "since"))
+
+
+def suppression_reason(since: datetime) -> str:
+    return f"Imported, but still opted out since {since:%Y-%m-%d}. An import never lifts that; only the person can."
+
+
+def external_ids_in_use(people: Mapping[str, Person]) -> dict[str, str]:
+    """External id → subscriber key of the contact that has it already."""
+    asked = [p.fields["external_id"] for p in people.values() if "external_id" in p.fields]
+    return dict(Contact.objects.filter(external_id__in=asked).values_list("external_id", "subscriber_key"))
+
+
+def _first_of_each_phone(
+    people: Sequence[Person], *, columns: Mapping[str, str], merged: Merged
+) -> dict[str, Person]:
+    fresh: dict[str, Person] = {}
+    for person in people:
+        if fresh.setdefault(person.phone.subscriber_key, person) is not person:
+            _refuse_repeated(person, columns=columns, merged=merged)
+    return fresh
+
+
+def _refuse_repeated(person: Person, *, columns: Mapping[str, str], merged: Merged) -> None:
+    merged.duplicate += 1
+    reason = "The same phone stands in an earlier line of this file, which was taken."
+    merged.problems.append(Problem(person.line, columns["phone"], phones.mask(person.phone.e164), reason))
+
+
+def _locked(people: Mapping[str, Person]) -> dict[str, Contact]:
+    """The contacts that exist, locked in id order like everybody who locks contacts."""
+    if not people:
+        return {}
+    rows = Contact.objects.filter(subscriber_key__in=list(people)).order_by("id").select_for_update(no_key=True)
+    return {contact.subscriber_key: contact for contact in rows}
+
+
+def _refuse_taken_external_ids(fresh: dict[str, Person], *, columns: Mapping[str, str], merged: Merged) -> None:
+    owners = external_ids_in_use(fresh)
+    for key, person in list(fresh.items()):
+        external_id = person.fields.get("external_id")
+        if external_id and owners.setdefault(external_id, key) != key:
+            _refuse_external_id(fresh.pop(key), columns=columns, merged=merged)
+
+
+def _refuse_external_id(person: Person, *, columns: Mapping[str, str], merged: Merged) -> None:
+    merged.invalid += 1
+    reason = "Another contact has this external id. Correct the id or the phone."
+    merged.problems.append(
+        Problem(person.line, columns.get("external_id", ""), person.fields.get("external_id", ""), reason)
+    )
+
+
+def _insert(people: Sequence[Person], *, contact_import: ContactImport, now: datetime) -> dict[str, int]:
+    """Subscriber key → contact id of those that are new; somebody else may add the same phone meanwhile."""
+    # Sorted: two imports of the same new phones then wait for each other in one order only.
+    rows = sorted((_new(p, contact_import=contact_import, now=now) for p in people), key=itemgetter(0))
+    inserted = bulk_sql.insert_rows(Contact, columns=_NEW, rows=rows, returning=("subscriber_key", "id"))
+    return dict(inserted)
+
+
+def _new(person: Person, *, contact_import: ContactImport, now: datetime) -> tuple[Any, ...]:
+    """The values of `_NEW`."""
+    values, phone = person.fields, person.phone
+    zone = values.get("time_zone", "")
+    return (
+        phone.subscriber_key,
+        uuid.uuid4(),
+        phone.e164,
+        phone.region,
+        values.get("name", ""),
+        values.get("external_id"),
+        values.get("language", ""),
+        values.get("region", ""),
+        zone,
+        ZoneSource.IMPORT.value if zone else "",
+        person.attributes,
+        False,
+        contact_import.pk,
+        now,
+        now,
+    )
+
+
+def _complete(pairs: Sequence[tuple[Contact, Person]], *, contact_import: ContactImport, now: datetime) -> None:
+    rows = [(contact.pk, *_completed(contact, person), contact_import.pk, now) for contact, person in pairs]
+    bulk_sql.update_rows(Contact, columns=_COLUMNS, rows=rows)
+
+
+def _completed(contact: Contact, person: Person) -> tuple[Any, ...]:
+    values = person.fields
+    is_stated = contact.time_zone_source == ZoneSource.STATED
+    zone = "" if is_stated else values.get("time_zone", "")
+    return (
+        values.get("name") or contact.name,
+        values.get("external_id") or contact.external_id,
+        values.get("language") or contact.language,
+        values.get("region") or contact.region,
+        zone or contact.time_zone,
+        ZoneSource.IMPORT.value if zone else contact.time_zone_source,
+        contact.attributes | person.attributes,
+    )
+
+
+def _join(contact_ids: Sequence[int], *, contact_import: ContactImport, now: datetime) -> None:
+    if contact_import.list_id is not None:
+        rows = [(contact_import.list_id, pk, now) for pk in contact_ids]
+        bulk_sql.insert_rows(ListMembership, columns=("list", "contact", "added_at"), rows=rows, returning=("id",))
+
+
+def _report_suppressed(
+    fresh: Mapping[str, Person], *, contact_import: ContactImport, columns: Mapping[str, str], merged: Merged
+) -> None:
+    for key, since in suppressed_since(list(fresh), contact_import=contact_import).items():
+        person = fresh[key]
+        merged.suppressed += 1
+        shown = phones.mask(person.phone.e164)
+        merged.problems.append(Problem(person.line, columns["phone"], shown, suppression_reason(since)))
+
+
+def _columns(contact_import: ContactImport) -> dict[str, str]:
+    """Target → the column that is read as it."""
+    return {target: name for name, target in contact_import.mapping.items() if target}
