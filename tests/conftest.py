@@ -20,6 +20,7 @@ def _refuse_strangers(target: socket.socket, address: object) -> None:
     except ValueError:
         is_local = False
     if not is_local:
+        target.close()
         raise RuntimeError(f"A test tried to reach {host}; only this machine may be reached.")
 
 
