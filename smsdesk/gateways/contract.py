@@ -9,18 +9,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import ClassVar, Literal
-from urllib.parse import parse_qsl
 from uuid import UUID
 
 import aiohttp
 
 from smsdesk import clock
 from smsdesk.gateways import client, errors
+from smsdesk.gateways.hooks import HookAnswer as HookAnswer
+from smsdesk.gateways.hooks import HookRefused as HookRefused
+from smsdesk.gateways.hooks import HookRequest as HookRequest
 
 State = Literal["", "accepted", "sent", "delivered", "undelivered", "expired", "rejected", "cancelled"]
 
-HOOKS_PATH = "/hooks/"
-FORM = "application/x-www-form-urlencoded"
+# Longest inbound text we keep; a text message has at most 255 parts of 153 characters.
+INBOUND_LIMIT = 40_000
 
 
 # --- The account and what it can do -------------------------------------------------------------------
@@ -174,78 +176,6 @@ class InboundText:
 class HookEvents:
     receipts: tuple[Receipt, ...] = ()
     inbound: tuple[InboundText, ...] = ()
-
-
-class HookRefused(Exception):
-    """A webhook that is not proven to come from the provider, or makes no sense. `status` is the answer."""
-
-    def __init__(self, reason: str, *, status: int = 403) -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.status = status
-
-
-@dataclass(frozen=True, slots=True)
-class HookRequest:
-    """`url`: path and query exactly as received; scheme and host in it are never trusted.
-
-    `headers`: lower-case names. `path_args`: `kind` ("status" or "inbound") at least.
-    """
-
-    method: str
-    url: str
-    path_args: Mapping[str, str]
-    headers: Mapping[str, str]
-    body: bytes
-    query: Mapping[str, Sequence[str]]
-    form: Mapping[str, Sequence[str]]
-
-    @classmethod
-    def read(
-        cls, method: str, *, url: str, path_args: Mapping[str, str], headers: Mapping[str, str], body: bytes
-    ) -> "HookRequest":
-        """Parse the query and, where the type says so, the form, from the raw bytes; raises `HookRefused` (400)."""
-        named = {name.lower(): value for name, value in headers.items()}
-        is_form = named.get("content-type", "").partition(";")[0].strip().lower() == FORM
-        return cls(
-            method=method,
-            url=url,
-            path_args=path_args,
-            headers=named,
-            body=body,
-            query=_fields(url.partition("?")[2]),
-            form=_fields(body.decode("utf-8", "replace")) if is_form else {},
-        )
-
-    def value(self, name: str) -> str:
-        """The form's field; the last one where it is repeated."""
-        values = self.form.get(name)
-        return values[-1] if values else ""
-
-    def reference(self) -> UUID | None:
-        """Our own reference from the callback's query, or None."""
-        try:
-            return UUID(hex=self.query["m"][-1])
-        except (KeyError, ValueError):
-            return None
-
-
-@dataclass(frozen=True, slots=True)
-class HookAnswer:
-    status: int = 200
-    body: str = ""
-    content_type: str = "text/plain; charset=utf-8"
-
-
-def _fields(text: str) -> dict[str, list[str]]:
-    try:
-        pairs = parse_qsl(text, keep_blank_values=True, max_num_fields=200)
-    except ValueError as problem:
-        raise HookRefused("too many fields", status=400) from problem
-    fields: dict[str, list[str]] = {}
-    for name, value in pairs:
-        fields.setdefault(name, []).append(value)
-    return fields
 
 
 # --- The adapter --------------------------------------------------------------------------------------
