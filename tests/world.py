@@ -1,4 +1,4 @@
-"""A whole desk for a test or a benchmark: database of its own, web, worker cluster and carrier, each a real process.
+"""A whole desk for a test or a benchmark: database of its own, web, worker cluster and carrier, all real processes.
 
 Everything listens on loopback, ends with the test, and only processes started here are ever killed, by their ids.
 """

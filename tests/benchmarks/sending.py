@@ -1,4 +1,6 @@
-"""How fast a campaign leaves, through the whole product: `python -m tests.benchmarks.sending --messages 20000 --json`.
+"""How fast a campaign leaves, through the whole product.
+
+`python -m tests.benchmarks.sending --messages 20000 --dialect twilio --json`
 
 A database of its own (PostgreSQL when DATABASE_URL says so, else SQLite), a real worker cluster, the real adapters
 over HTTP, the carrier simulator beside it on the same machine. Duplicates are counted from the carrier's log.
