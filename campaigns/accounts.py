@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 from datetime import datetime
 
+import aiohttp
 from django.conf import settings
 
 from campaigns.models import GatewayAccount
 from smsdesk import sealing
-from smsdesk.gateways import client, registry
+from smsdesk.gateways import registry
 from smsdesk.gateways.contract import AccountSettings, Gateway
 
 
@@ -30,7 +31,7 @@ def credentials(account: GatewayAccount) -> dict[str, str]:
     return sealing.unseal(account.credentials, bound_to=account.public_id.hex)
 
 
-def gateway(account: GatewayAccount, *, http: client.Session | None = None) -> Gateway:
+def gateway(account: GatewayAccount, *, http: aiohttp.ClientSession | None = None) -> Gateway:
     """The adapter of this account. Without `http` it can verify and parse webhooks, not send."""
     settings_of_account = AccountSettings(
         account_id=account.public_id,

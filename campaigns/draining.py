@@ -11,6 +11,7 @@ import time
 from collections import deque
 from datetime import timedelta
 
+import aiohttp
 import structlog
 import uvloop
 from django.conf import settings
@@ -123,7 +124,7 @@ class _Desk:
 
     def __init__(self, runner: asyncio.Runner) -> None:
         self._runner = runner
-        self._gateways: dict[int, tuple[object, Gateway, client.Session]] = {}
+        self._gateways: dict[int, tuple[object, Gateway, aiohttp.ClientSession]] = {}
         self._candidates: deque[int] = deque()
         self._looked_at = 0.0
 
@@ -175,5 +176,5 @@ class _Desk:
             self._runner.run(session.close())
 
 
-async def _open(account: GatewayAccount) -> client.Session:
+async def _open(account: GatewayAccount) -> aiohttp.ClientSession:
     return client.session(calls=account.max_calls, time_scale=settings.TIME_SCALE)

@@ -18,6 +18,11 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+# What the carrier's test accounts open with, by dialect.
+CREDENTIALS = {
+    "twilio": {"account_sid": "AC" + "0" * 32, "auth_token": "test-token"},
+    "infobip": {"api_key": "test-key"},
+}
 ROOT = Path(__file__).resolve().parent.parent
 
 

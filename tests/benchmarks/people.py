@@ -18,12 +18,9 @@ from campaigns import accounts, lanes  # noqa: E402
 from campaigns.models import Campaign, GatewayAccount, Sender  # noqa: E402
 from contacts.models import Brand, ConsentEvent, ConsentState, Contact, ContactList, ListMembership  # noqa: E402
 from smsdesk import phones  # noqa: E402
+from tests.world import CREDENTIALS  # noqa: E402
 
 PIECE = 5_000
-CREDENTIALS = {
-    "twilio": {"account_sid": "AC" + "0" * 32, "auth_token": "benchmark-token"},
-    "infobip": {"api_key": "benchmark-key"},
-}
 BODY = "Acme: Hi {{ first_name | default: 'there' }}, 20% off until Sunday. Reply STOP to opt out."
 
 

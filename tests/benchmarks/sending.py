@@ -17,7 +17,6 @@ import time
 from pathlib import Path
 
 from tests import world
-from tests.benchmarks.people import CREDENTIALS
 
 FOREVER = 3600.0
 
@@ -40,7 +39,9 @@ def main() -> None:
 
 def measure(desk: world.World, options: argparse.Namespace) -> dict[str, object]:
     desk.accounts_file.write_text(
-        json.dumps([{"dialect": options.dialect, "name": "bench", "credentials": CREDENTIALS[options.dialect]}])
+        json.dumps(
+            [{"dialect": options.dialect, "name": "bench", "credentials": world.CREDENTIALS[options.dialect]}]
+        )
     )
     desk.migrate()
     made = desk.python(
