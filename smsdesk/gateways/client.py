@@ -23,6 +23,8 @@ from smsdesk.gateways import errors, reading
 CONNECT_SECONDS = 3.0
 CALL_SECONDS = 10.0
 ANSWER_LIMIT = 64 * 1024
+# A list of messages with their texts, asked for by a lookup.
+LIST_LIMIT = 1024 * 1024
 # Shorter than what servers commonly allow, so that they rarely close a connection we are about to use.
 KEEP_ALIVE_SECONDS = 4.0
 # A closed connection is found before anything is written; then another one may be taken, so many times.
@@ -38,7 +40,7 @@ TROUBLE = (aiohttp.ClientError, TimeoutError, OSError, ValueError, EOFError)
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """`body` is empty where it was longer than `ANSWER_LIMIT` or compressed, which we never ask for."""
+    """`body` is empty where it was longer than the limit or compressed, which we never ask for."""
 
     status: int
     body: bytes
@@ -115,16 +117,17 @@ async def post(
     headers: Mapping[str, str],
     body: bytes,
     before_write: Callable[[], None],
+    limit: int = ANSWER_LIMIT,
 ) -> Answer:
     """Send once. `before_write` is asked directly before the first byte; what it raises is raised here.
 
-    Raises `NothingWritten` or `Unreachable` (surely not sent), or `OutcomeUnknown`.
+    `limit`: the longest answer read, in bytes. Raises `NothingWritten` or `Unreachable` (surely not sent), or `OutcomeUnknown`.
     """
     for _ in range(STALE_TRIES):
         payload = _OncePayload(body, before_write=before_write)
         try:
             async with http.post(url, data=payload, headers=headers, allow_redirects=False) as response:
-                return await _read(response)
+                return await _read(response, limit)
         except TROUBLE as problem:
             if payload.begun:
                 raise _unknown(problem) from problem
@@ -139,7 +142,7 @@ async def get(http: aiohttp.ClientSession, url: URL, *, headers: Mapping[str, st
     """Ask something that changes nothing; may be repeated by the library. Raises `OutcomeUnknown`."""
     try:
         async with http.get(url, headers=headers, allow_redirects=False) as response:
-            return await _read(response)
+            return await _read(response, LIST_LIMIT)
     except TROUBLE as problem:
         raise _unknown(problem) from problem
 
@@ -186,7 +189,7 @@ def _is_stale(transport: Any, protocol: Any) -> bool:
     return bool(poll.poll(0))
 
 
-async def _read(response: aiohttp.ClientResponse) -> Answer:
+async def _read(response: aiohttp.ClientResponse, limit: int) -> Answer:
     headers = response.headers
     retry_after = reading.seconds(headers["Retry-After"]) if "Retry-After" in headers else None
     if headers.get("Content-Encoding", "identity").lower() != "identity":
@@ -197,11 +200,11 @@ async def _read(response: aiohttp.ClientResponse) -> Answer:
         size = len(body)
         while chunk := await response.content.readany():
             size += len(chunk)
-            if size > ANSWER_LIMIT:
+            if size > limit:
                 return Answer(response.status, b"", retry_after)
             chunks.append(chunk)
         body = b"".join(chunks)
-    return Answer(response.status, body if len(body) <= ANSWER_LIMIT else b"", retry_after)
+    return Answer(response.status, body if len(body) <= limit else b"", retry_after)
 
 
 def _unknown(problem: BaseException) -> errors.OutcomeUnknown:

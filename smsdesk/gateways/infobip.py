@@ -17,6 +17,8 @@ from smsdesk.gateways import client, contract, errors, hooks, infobip_codes, inf
 RECIPIENTS_PER_CALL = 500
 # One call's texts, in characters of JSON: well below what a gateway or a proxy before it refuses.
 CALL_SIZE = 500_000
+# Room in the answer for each recipient's own status.
+ANSWER_PER_RECIPIENT = 1024
 # A csv of ids may be 2048 characters long: 55 ids of 32 and their commas, percent-encoded or not.
 LOOKUP_BATCH = 55
 
@@ -91,7 +93,12 @@ class Infobip(contract.Gateway):
         try:
             deadline.check()
             answer = await client.post(
-                self.http, self._submit_url, headers=self._headers, body=body, before_write=deadline.check
+                self.http,
+                self._submit_url,
+                headers=self._headers,
+                body=body,
+                before_write=deadline.check,
+                limit=max(client.ANSWER_LIMIT, ANSWER_PER_RECIPIENT * len(items)),
             )
         except errors.GatewayError as failure:
             return [_refused(item, failure) for item in items]
