@@ -263,6 +263,23 @@ def test_connections_are_opened_ahead_and_used(case):
     cases.run(work())
 
 
+def test_a_host_that_does_not_answer_the_knock_took_nothing(case):
+    """A full backlog: the connection is never made."""
+
+    async def work() -> None:
+        with socket.socket() as listener:
+            listener.bind(("127.0.0.1", 0))
+            listener.listen(0)
+            url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+            async with client.session(calls=4, time_scale=0.05) as http:
+                gateway = case.gateway(url, http=http)
+                trouble = await gateway.connect(4)
+                assert trouble is not None
+                assert trouble.code == "connect_timeout"
+
+    cases.run(work())
+
+
 # --- Slow, long and wrong answers ---------------------------------------------------------------------
 
 

@@ -87,27 +87,26 @@ async def connect(http: aiohttp.ClientSession, base_url: str, *, connections: in
         raise RuntimeError("The session is closed.")
     loop = asyncio.get_running_loop()
     request = ClientRequest("POST", URL(base_url), loop=loop, session=http)
-    wanted = min(connections, calls(http))
     limit = http.timeout.sock_connect or CONNECT_SECONDS
+    opened: list[aiohttp.connector.Connection] = []
+    troubles: list[BaseException] = []
+
+    async def open_one() -> None:
+        try:
+            opened.append(await connector.connect(request, [], http.timeout))
+        except TROUBLE as problem:
+            troubles.append(problem)
+
     try:
-        async with asyncio.timeout(limit * 1.5):
-            opened = await asyncio.gather(
-                *(connector.connect(request, [], http.timeout) for _ in range(wanted)),
-                return_exceptions=True,
-            )
+        async with asyncio.timeout(limit):
+            # All are held until the last is open: one given back early would only be taken again.
+            await asyncio.gather(*(open_one() for _ in range(min(connections, calls(http)))))
     except TimeoutError as problem:
-        return _unreachable(problem)
-    trouble = None
-    for connection in opened:
-        if isinstance(connection, BaseException):
-            trouble = connection
-        else:
+        troubles.append(problem)
+    finally:
+        for connection in opened:
             connection.release()
-    if trouble is None:
-        return None
-    if not isinstance(trouble, TROUBLE):
-        raise trouble
-    return _unreachable(trouble)
+    return _unreachable(troubles[0]) if troubles else None
 
 
 async def post(
@@ -121,7 +120,8 @@ async def post(
 ) -> Answer:
     """Send once. `before_write` is asked directly before the first byte; what it raises is raised here.
 
-    `limit`: the longest answer read, in bytes. Raises `NothingWritten` or `Unreachable` (surely not sent), or `OutcomeUnknown`.
+    `limit`: the longest answer read, in bytes. Raises `NothingWritten` or `Unreachable` (surely not sent), or
+    `OutcomeUnknown`.
     """
     for _ in range(STALE_TRIES):
         payload = _OncePayload(body, before_write=before_write)
