@@ -1,0 +1,239 @@
+"""What a text asks of us: opt out, opt in, help, or nothing by itself.
+
+Pure and deterministic. Four tiers: *exact* (the whole text is a keyword) and *strong* (a keyword with nothing but
+courtesy around it, a clause that is one, a known phrase) are acted upon at once; *review* goes to a person; the rest
+is conversation. A text that speaks against stopping ("don't stop") is `none` at `review`: read by a person, no hold.
+"""
+
+import csv
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from inbound import folding, phrases
+from inbound.models import Intent
+
+EXACT, STRONG, REVIEW = "exact", "strong", "review"
+
+_TAPBACK = re.compile(
+    r"^\W*(liked|loved|disliked|laughed at|emphasi[sz]ed|questioned|removed an? [\w ]{3,30} from|reacted .{1,12} to"
+    r"|le gust[oó]|le encant[oó]|no le gust[oó]|a aim[eé]|a ador[eé]|n[’']a pas aim[eé]|gef[aä]llt|hat .{1,30} geliked"
+    r"|j[’']aime|.{1,4} to) ?[“\"„«'‘]",
+    re.IGNORECASE,
+)
+# Words near "stop" that mean themselves.
+_NOT_A_TYPO = frozenset(
+    "shop step stoop stomp strop atop slop spot top tops stow stops stoke stone story store stock stamp steps storm scoop "
+    "snoop sloop swop drop crop chop prop so to too two sto sup sop stp".split()
+) - {"stp", "sto", "sop"}
+# In one clause of a longer text these ask for more than they do alone: "Yes, cancel, and book me for Tuesday".
+_WEAK_ALONE = frozenset(
+    "end cancel remove para pare td para alto basta fin contact halt out exit dur ret di slet koniec anular borrar cancelar "
+    "cancella annulla stoppen beenden stornieren iptal konec elimina eliminar salir sair quit revoke chega tama".split()
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """`rule` names what fired; it is stored with the message and shown to whoever reviews it."""
+
+    intent: Intent
+    confidence: str
+    rule: str
+
+    @property
+    def is_certain(self) -> bool:
+        return self.confidence in (EXACT, STRONG)
+
+
+NOTHING = Reading(Intent.NONE, EXACT, "")
+
+
+def read(text: str, *, pending_confirmation: bool = False) -> Reading:
+    """`pending_confirmation`: an opt-in of this phone waits for its YES, so that YES counts."""
+    if _TAPBACK.match(text):
+        return Reading(Intent.NONE, EXACT, "tapback")
+    folded = folding.fold(text)
+    if not folded.words:
+        signs = folded.symbols & phrases.STOP_SIGNS
+        return Reading(Intent.OPT_OUT, REVIEW, "stop sign") if signs else NOTHING
+    return (
+        _exact(folded, pending_confirmation=pending_confirmation)
+        or _strong(folded)
+        or _unspaced(folded)
+        or _doubtful(folded)
+        or _opt_in(folded, pending_confirmation=pending_confirmation)
+        or NOTHING
+    )
+
+
+@cache
+def family(name: str) -> frozenset[str]:
+    """The words of one family (stop, start, help, yes) in every language, folded, spaces kept."""
+    path = Path(__file__).parent / "data" / "words.csv"
+    with path.open(encoding="utf-8", newline="") as file:
+        return frozenset(" ".join(folding.plain_words(row["word"])) for row in csv.DictReader(file) if row["family"] == name)
+
+
+def is_reserved(word: str) -> bool:
+    """Whether a keyword of ours could never be reached, because STOP, START or HELP comes first."""
+    reading = read(word)
+    return reading.intent != Intent.NONE
+
+
+def _exact(folded: folding.Folded, *, pending_confirmation: bool) -> Reading | None:
+    forms = {folded.line, folded.compact}
+    if len(folded.words) == 1:
+        forms |= set(folding.disguises(folded.line)) & _own_words()
+    for name, intent in (("stop", Intent.OPT_OUT), ("start", Intent.OPT_IN), ("help", Intent.HELP)):
+        hits = forms & (family(name) | _joined(name))
+        if hits:
+            return Reading(intent, EXACT, f"keyword {min(hits)}")
+    if pending_confirmation and forms & family("yes"):
+        return Reading(Intent.OPT_IN, EXACT, "confirmed")
+    return None
+
+
+def _opt_in(folded: folding.Folded, *, pending_confirmation: bool) -> Reading | None:
+    rest = [w for w in folded.words if w not in phrases.FILLER or w in family("yes")]
+    if rest and all(w in ("start", "unstop", "resubscribe") for w in rest) and "cant" not in folded.words:
+        return Reading(Intent.OPT_IN, STRONG, "keyword with courtesy")
+    if pending_confirmation and folded.words[0] in family("yes") and set(folded.words[1:]) <= phrases.FILLER - {"no"}:
+        return Reading(Intent.OPT_IN, STRONG, "confirmed with courtesy")
+    return None
+
+
+def _strong(folded: folding.Folded) -> Reading | None:
+    if len(folded.words) >= 3 and all(len(w) == 1 for w in folded.words) and folded.compact in family("stop"):
+        return Reading(Intent.OPT_OUT, STRONG, "spaced letters")
+    alone = _keyword_and_filler(folded.words)
+    if alone and not phrases.NEGATION.search(folded.line):
+        return Reading(Intent.OPT_OUT, STRONG, f"keyword {alone} with courtesy")
+    for clause in folded.clauses:
+        words = tuple(clause.split())
+        keyword = _keyword_and_filler(words)
+        if keyword and keyword not in _WEAK_ALONE and not _is_reported(clause):
+            return Reading(Intent.OPT_OUT, STRONG, f"clause {keyword}")
+        if rule := _certain_phrase(clause):
+            return Reading(Intent.OPT_OUT, STRONG, rule)
+    if (rule := _certain_phrase(folded.line)) and len(folded.words) <= 40:
+        return Reading(Intent.OPT_OUT, STRONG, rule)
+    return None
+
+
+def _keyword_and_filler(words: tuple[str, ...]) -> str:
+    """The keyword, when nothing else stands there but courtesy, a code ("STOP 36180") or the keyword again."""
+    kept = [w for w in words if w not in phrases.COURTESY and not w.isdecimal()]
+    known = [k for w in kept if (k := _as_stop(w))]
+    if known and len(known) == len(kept) and words[0] not in ("what", "which"):
+        return known[0]
+    joined = " ".join(kept)
+    return joined if joined in family("stop") and kept else ""
+
+
+@cache
+def _as_stop(word: str) -> str:
+    """The opt-out keyword this word is, in disguise or misspelt where it is long enough to tell; else ""."""
+    own = family("stop")
+    if word in own:
+        return word
+    if hits := set(folding.disguises(word)) & own - {"stop" if word in _NOT_A_TYPO else ""}:
+        return min(hits)
+    if len(word) >= 8 and word.startswith("u") and folding.distance(word, "unsubscribe", at_most=2) <= 2:
+        return "unsubscribe"
+    return ""
+
+
+def _certain_phrase(clause: str) -> str:
+    if phrases.NEGATION.search(clause) or phrases.ASKING.match(clause) or _is_reported(clause):
+        return ""
+    spelled = " ".join(_as_stop(w) if len(w) >= 8 and _as_stop(w) else _leet(w) for w in clause.split())
+    for phrase in phrases.ENGLISH:
+        if (hit := phrase.pattern.search(spelled)) and all(w in phrases.TAIL or w.isdecimal() for w in spelled[hit.end() :].split()):
+            return phrase.rule
+    for phrase in phrases.FOREIGN:
+        if phrase.pattern.search(clause):
+            return phrase.rule
+    return ""
+
+
+def _leet(word: str) -> str:
+    return "stop" if word != "stop" and word not in _NOT_A_TYPO and "stop" in folding.disguises(word) else word
+
+
+def _is_reported(clause: str) -> bool:
+    """Somebody else's words, or what they saw: "it says stop", "my mom said stop"."""
+    return bool(re.match(r"^(?:\w+ ){0,3}?(?:he|she|they|it|mom|dad|doctor|wife|husband|boss|kid|kids|dog) (?:\w+ )?(?:said|says|told|asked|wants|keeps)", clause))
+
+
+def _unspaced(folded: folding.Folded) -> Reading | None:
+    compact, line = folded.compact, folded.line
+    if not any(ord(c) > 0x0900 for c in compact):
+        return None
+    if _any_in(phrases.UNSPACED_NEGATED, compact):
+        return Reading(Intent.NONE, REVIEW, phrases.UNSPACED_NEGATED_RULE)
+    if _any_in(phrases.UNSPACED_CERTAIN, compact) or _any_in(phrases.UNSPACED_CERTAIN, line):
+        return Reading(Intent.OPT_OUT, STRONG if len(compact) <= 24 else REVIEW, "phrase, no spaces")
+    if _any_in(phrases.UNSPACED_DOUBTFUL, compact):
+        return Reading(Intent.OPT_OUT, REVIEW, "word, no spaces")
+    return None
+
+
+def _any_in(parts: Iterable[str], text: str) -> bool:
+    return any(folding.strip_marks(part).replace(" ", "") in text for part in parts)
+
+
+def _doubtful(folded: folding.Folded) -> Reading | None:
+    lines = (*folded.clauses, folded.line)
+    negated = any(phrases.NEGATION.search(line) for line in lines)
+    for line in lines:
+        if rule := _doubtful_phrase(line):
+            return Reading(Intent.OPT_OUT, REVIEW, rule)
+    if negated:
+        return Reading(Intent.NONE, REVIEW, "negation")
+    if len(folded.words) <= 4 and (word := _short_typo(folded.words)):
+        return Reading(Intent.OPT_OUT, REVIEW, f"typo {word}")
+    if folded.symbols & (phrases.STOP_SIGNS - frozenset("✋❌🙅")):
+        return Reading(Intent.OPT_OUT, REVIEW, "stop sign")
+    return None
+
+
+def _doubtful_phrase(line: str) -> str:
+    left = phrases.NEGATION.sub(" ", line)
+    for phrase in phrases.DOUBTFUL:
+        if phrase.pattern.search(left):
+            return phrase.rule
+    spelled = " ".join(_as_stop(w) if len(w) >= 8 and _as_stop(w) else _leet(w) for w in left.split())
+    for phrase in phrases.ENGLISH:
+        if phrase.pattern.search(spelled):
+            return f"{phrase.rule}, more follows"
+    if phrases.LONELY.search(_without_harmless(spelled)):
+        return "stop in a sentence"
+    return "phrase" if any(p.pattern.search(left) for p in phrases.FOREIGN) else ""
+
+
+def _without_harmless(line: str) -> str:
+    if re.match(r"^(?:please |yes |no |just |ok )*stop (?:by|in|at|over)", line):
+        return line  # an order, not a plan: "Stop by the store?" may be either
+    return phrases.HARMLESS.sub(" ", line)
+
+
+def _short_typo(words: tuple[str, ...]) -> str:
+    rest = [w for w in words if w not in phrases.FILLER]
+    if len(rest) != 1 or rest[0] in _NOT_A_TYPO or not 3 <= len(rest[0]) <= 6:
+        return ""
+    return rest[0] if folding.distance(rest[0], "stop", at_most=1) == 1 else ""
+
+
+@cache
+def _joined(name: str) -> frozenset[str]:
+    return frozenset(word.replace(" ", "") for word in family(name))
+
+
+@cache
+def _own_words() -> frozenset[str]:
+    return frozenset(
+        word for name in ("stop", "start", "help") for word in family(name) | _joined(name) if len(word) >= 4
+    ) - frozenset({"stop"} & _NOT_A_TYPO)
