@@ -1,3 +1,4 @@
+# ruff: noqa: E501  word tables
 """Make two spellings of one word equal: width, case, accents, hidden characters, look-alikes, texting short forms.
 
 Pure and bounded: at most `LIMIT` characters are read, so no text can make the matcher slow.
@@ -71,7 +72,9 @@ class Folded:
 def fold(text: str) -> Folded:
     """Lines with a mail program's signature and long quotations are dropped."""
     visible = "".join(
-        c for c in unicodedata.normalize("NFKC", text[:LIMIT]) if c in "\n\r\t" or unicodedata.category(c) not in _HIDDEN
+        c
+        for c in unicodedata.normalize("NFKC", text[:LIMIT])
+        if c in "\n\r\t" or unicodedata.category(c) not in _HIDDEN
     )
     kept = "\n".join(line for line in visible.splitlines() if not _SIGNATURE.match(line))
     plain = strip_marks(_QUOTED.sub(" ", kept).casefold())

@@ -1,37 +1,34 @@
 """What a text asks of us: opt out, opt in, help, or nothing by itself.
 
-Pure and deterministic. Four tiers: *exact* (the whole text is a keyword) and *strong* (a keyword with nothing but
-courtesy around it, a clause that is one, a known phrase) are acted upon at once; *review* goes to a person; the rest
-is conversation. A text that speaks against stopping ("don't stop") is `none` at `review`: read by a person, no hold.
+Pure and deterministic. Four tiers: *exact* (the whole text is a keyword) and *strong* (a keyword with nothing
+but courtesy around it, a clause that is one, a known phrase) are acted upon at once; *review* goes to a person;
+the rest is conversation. A text that speaks against stopping ("don't stop") is `none` at `review`: a person reads
+it, nothing is held.
 """
 
-import csv
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 
-from inbound import folding, phrases
+from inbound import folding, foreign_phrases, phrases, vocabulary
 from inbound.models import Intent
 
 EXACT, STRONG, REVIEW = "exact", "strong", "review"
 
 _TAPBACK = re.compile(
     r"^\W*(liked|loved|disliked|laughed at|emphasi[sz]ed|questioned|removed an? [\w ]{3,30} from|reacted .{1,12} to"
-    r"|le gust[oó]|le encant[oó]|no le gust[oó]|a aim[eé]|a ador[eé]|n[’']a pas aim[eé]|gef[aä]llt|hat .{1,30} geliked"
+    r"|le gust[oó]|le encant[oó]|no le gust[oó]|a aim[eé]|a ador[eé]|n[’']a pas aim[eé]|gef[aä]llt"
     r"|j[’']aime|.{1,4} to) ?[“\"„«'‘]",
     re.IGNORECASE,
 )
-# Words near "stop" that mean themselves.
-_NOT_A_TYPO = frozenset(
-    "shop step stoop stomp strop atop slop spot top tops stow stops stoke stone story store stock stamp steps storm scoop "
-    "snoop sloop swop drop crop chop prop so to too two sto sup sop stp".split()
-) - {"stp", "sto", "sop"}
+_NOT_A_TYPO = vocabulary.family("not a typo")  # near "stop", and mean themselves
 # In one clause of a longer text these ask for more than they do alone: "Yes, cancel, and book me for Tuesday".
-_WEAK_ALONE = frozenset(
-    "end cancel remove para pare td para alto basta fin contact halt out exit dur ret di slet koniec anular borrar cancelar "
-    "cancella annulla stoppen beenden stornieren iptal konec elimina eliminar salir sair quit revoke chega tama".split()
+_WEAK_ALONE = vocabulary.family("weak alone")
+
+_REPORTED = re.compile(
+    r"^(?:\w+ ){0,3}?(?:he|she|they|it|mom|dad|doctor|wife|husband|boss|kid|kids|dog) (?:\w+ )?"
+    r"(?:said|says|told|asked|wants|keeps)"
 )
 
 
@@ -69,14 +66,6 @@ def read(text: str, *, pending_confirmation: bool = False) -> Reading:
     )
 
 
-@cache
-def family(name: str) -> frozenset[str]:
-    """The words of one family (stop, start, help, yes) in every language, folded, spaces kept."""
-    path = Path(__file__).parent / "data" / "words.csv"
-    with path.open(encoding="utf-8", newline="") as file:
-        return frozenset(" ".join(folding.plain_words(row["word"])) for row in csv.DictReader(file) if row["family"] == name)
-
-
 def is_reserved(word: str) -> bool:
     """Whether a keyword of ours could never be reached, because STOP, START or HELP comes first."""
     reading = read(word)
@@ -88,25 +77,33 @@ def _exact(folded: folding.Folded, *, pending_confirmation: bool) -> Reading | N
     if len(folded.words) == 1:
         forms |= set(folding.disguises(folded.line)) & _own_words()
     for name, intent in (("stop", Intent.OPT_OUT), ("start", Intent.OPT_IN), ("help", Intent.HELP)):
-        hits = forms & (family(name) | _joined(name))
+        hits = forms & (vocabulary.family(name) | vocabulary.joined(name))
         if hits:
             return Reading(intent, EXACT, f"keyword {min(hits)}")
-    if pending_confirmation and forms & family("yes"):
+    if pending_confirmation and forms & vocabulary.family("yes"):
         return Reading(Intent.OPT_IN, EXACT, "confirmed")
     return None
 
 
 def _opt_in(folded: folding.Folded, *, pending_confirmation: bool) -> Reading | None:
-    rest = [w for w in folded.words if w not in phrases.FILLER or w in family("yes")]
+    rest = [w for w in folded.words if w not in phrases.FILLER or w in vocabulary.family("yes")]
     if rest and all(w in ("start", "unstop", "resubscribe") for w in rest) and "cant" not in folded.words:
         return Reading(Intent.OPT_IN, STRONG, "keyword with courtesy")
-    if pending_confirmation and folded.words[0] in family("yes") and set(folded.words[1:]) <= phrases.FILLER - {"no"}:
+    if (
+        pending_confirmation
+        and folded.words[0] in vocabulary.family("yes")
+        and set(folded.words[1:]) <= phrases.FILLER - {"no"}
+    ):
         return Reading(Intent.OPT_IN, STRONG, "confirmed with courtesy")
     return None
 
 
 def _strong(folded: folding.Folded) -> Reading | None:
-    if len(folded.words) >= 3 and all(len(w) == 1 for w in folded.words) and folded.compact in family("stop"):
+    if (
+        len(folded.words) >= 3
+        and all(len(w) == 1 for w in folded.words)
+        and folded.compact in vocabulary.family("stop")
+    ):
         return Reading(Intent.OPT_OUT, STRONG, "spaced letters")
     alone = _keyword_and_filler(folded.words)
     if alone and not phrases.NEGATION.search(folded.line):
@@ -130,13 +127,13 @@ def _keyword_and_filler(words: tuple[str, ...]) -> str:
     if known and len(known) == len(kept) and words[0] not in ("what", "which"):
         return known[0]
     joined = " ".join(kept)
-    return joined if joined in family("stop") and kept else ""
+    return joined if joined in vocabulary.family("stop") and kept else ""
 
 
 @cache
 def _as_stop(word: str) -> str:
     """The opt-out keyword this word is, in disguise or misspelt where it is long enough to tell; else ""."""
-    own = family("stop")
+    own = vocabulary.family("stop")
     if word in own:
         return word
     if hits := set(folding.disguises(word)) & own - {"stop" if word in _NOT_A_TYPO else ""}:
@@ -151,9 +148,11 @@ def _certain_phrase(clause: str) -> str:
         return ""
     spelled = " ".join(_as_stop(w) if len(w) >= 8 and _as_stop(w) else _leet(w) for w in clause.split())
     for phrase in phrases.ENGLISH:
-        if (hit := phrase.pattern.search(spelled)) and all(w in phrases.TAIL or w.isdecimal() for w in spelled[hit.end() :].split()):
+        if (hit := phrase.pattern.search(spelled)) and all(
+            w in phrases.TAIL or w.isdecimal() for w in spelled[hit.end() :].split()
+        ):
             return phrase.rule
-    for phrase in phrases.FOREIGN:
+    for phrase in foreign_phrases.FOREIGN:
         if phrase.pattern.search(clause):
             return phrase.rule
     return ""
@@ -165,18 +164,18 @@ def _leet(word: str) -> str:
 
 def _is_reported(clause: str) -> bool:
     """Somebody else's words, or what they saw: "it says stop", "my mom said stop"."""
-    return bool(re.match(r"^(?:\w+ ){0,3}?(?:he|she|they|it|mom|dad|doctor|wife|husband|boss|kid|kids|dog) (?:\w+ )?(?:said|says|told|asked|wants|keeps)", clause))
+    return bool(_REPORTED.match(clause))
 
 
 def _unspaced(folded: folding.Folded) -> Reading | None:
     compact, line = folded.compact, folded.line
     if not any(ord(c) > 0x0900 for c in compact):
         return None
-    if _any_in(phrases.UNSPACED_NEGATED, compact):
-        return Reading(Intent.NONE, REVIEW, phrases.UNSPACED_NEGATED_RULE)
-    if _any_in(phrases.UNSPACED_CERTAIN, compact) or _any_in(phrases.UNSPACED_CERTAIN, line):
+    if _any_in(foreign_phrases.UNSPACED_NEGATED, compact):
+        return Reading(Intent.NONE, REVIEW, foreign_phrases.UNSPACED_NEGATED_RULE)
+    if _any_in(foreign_phrases.UNSPACED_CERTAIN, compact) or _any_in(foreign_phrases.UNSPACED_CERTAIN, line):
         return Reading(Intent.OPT_OUT, STRONG if len(compact) <= 24 else REVIEW, "phrase, no spaces")
-    if _any_in(phrases.UNSPACED_DOUBTFUL, compact):
+    if _any_in(foreign_phrases.UNSPACED_DOUBTFUL, compact):
         return Reading(Intent.OPT_OUT, REVIEW, "word, no spaces")
     return None
 
@@ -211,7 +210,7 @@ def _doubtful_phrase(line: str) -> str:
             return f"{phrase.rule}, more follows"
     if phrases.LONELY.search(_without_harmless(spelled)):
         return "stop in a sentence"
-    return "phrase" if any(p.pattern.search(left) for p in phrases.FOREIGN) else ""
+    return "phrase" if any(p.pattern.search(left) for p in foreign_phrases.FOREIGN) else ""
 
 
 def _without_harmless(line: str) -> str:
@@ -228,12 +227,10 @@ def _short_typo(words: tuple[str, ...]) -> str:
 
 
 @cache
-def _joined(name: str) -> frozenset[str]:
-    return frozenset(word.replace(" ", "") for word in family(name))
-
-
-@cache
 def _own_words() -> frozenset[str]:
     return frozenset(
-        word for name in ("stop", "start", "help") for word in family(name) | _joined(name) if len(word) >= 4
+        word
+        for name in ("stop", "start", "help")
+        for word in vocabulary.family(name) | vocabulary.joined(name)
+        if len(word) >= 4
     ) - frozenset({"stop"} & _NOT_A_TYPO)
