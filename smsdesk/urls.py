@@ -1,7 +1,10 @@
 from django.contrib import admin
 from django.urls import include, path
 
+from smsdesk import provider_hooks
+
 urlpatterns = [
     path("admin/", admin.site.urls),
+    path("hooks/<uuid:account>/<str:secret>/<str:kind>/", provider_hooks.hook, name="hook"),
     path("api/", include("smsdesk.api.router")),
 ]

@@ -1,0 +1,183 @@
+"""What follows from an inbound text. Order: opt-out, opt-in and help; then doubt; then keywords; then people.
+
+Everything happens in the caller's transaction, under the contact's lock.
+"""
+
+from datetime import datetime
+
+from django.db.models import Q
+
+from campaigns import receipts, sending
+from campaigns.models import Sender
+from contacts import consent
+from contacts.models import Basis, ConsentSource, ConsentState, Contact, Purpose, Suppression
+from inbound import automatic, conversations, intent, keywords
+from inbound.models import ConversationEventKind, InboundMessage, Intent, Keyword, KeywordAction
+
+OPTED_OUT = "SUPPRESSED"  # why a queued message was cancelled
+
+
+def act(
+    message: InboundMessage, *, contact: Contact, sender: Sender, hint: str, is_answered: bool, now: datetime
+) -> None:
+    """`hint`: what the gateway took the text for; `is_answered`: it has replied to that itself."""
+    reading = _read(message, contact=contact, sender=sender, hint=hint, now=now)
+    keyword = keywords.find(message.text, sender=sender) if reading.intent == Intent.NONE else None
+    _note_down(message, reading, keyword)
+    if reading.is_certain and reading.intent == Intent.OPT_OUT:
+        _opt_out(message, contact=contact, sender=sender, is_answered=is_answered, now=now)
+        return
+    _remember_contact(message, contact=contact, now=now)
+    if reading.intent == Intent.OPT_OUT:
+        _hold(message, contact=contact, sender=sender, now=now)
+    elif reading.intent == Intent.OPT_IN:
+        _opt_in(message, contact=contact, sender=sender, reading=reading, is_answered=is_answered, now=now)
+    elif reading.intent == Intent.HELP:
+        conversations.attach(message, contact=contact, sender=sender, now=now)
+        if not is_answered:
+            text = automatic.wording(sender.brand.help_reply, brand=sender.brand)
+            automatic.compliance(contact, sender=sender, kind=automatic.HELP, text=text, now=now)
+    elif keyword:
+        _keyword(message, keyword, contact=contact, sender=sender, now=now)
+    else:
+        conversations.hear(message, contact=contact, sender=sender, now=now)
+
+
+def _read(message: InboundMessage, *, contact: Contact, sender: Sender, hint: str, now: datetime) -> intent.Reading:
+    """Our own list is the authority; a gateway that blocks a phone is believed all the same."""
+    reading = intent.read(message.text)
+    if hint == "stop" and not (reading.intent == Intent.OPT_OUT and reading.is_certain):
+        return intent.Reading(Intent.OPT_OUT, intent.EXACT, "gateway blocked it")
+    if reading.intent == Intent.NONE:
+        confirmed = intent.read(message.text, pending_confirmation=True)
+        if confirmed.intent == Intent.OPT_IN and automatic.awaits_yes(contact, brand=sender.brand, now=now):
+            return confirmed
+    return reading
+
+
+def _note_down(message: InboundMessage, reading: intent.Reading, keyword: Keyword | None) -> None:
+    message.intent, message.confidence, message.rule = reading.intent, reading.confidence, reading.rule[:60]
+    message.keyword = keyword
+    message.save(update_fields=["intent", "confidence", "rule", "keyword"])
+
+
+def _remember_contact(message: InboundMessage, *, contact: Contact, now: datetime) -> None:
+    """An inbound text opens the 24 h in which we may answer; it grants nothing else."""
+    rows = Contact.objects.filter(pk=contact.pk)
+    rows.filter(Q(last_inbound_at=None) | Q(last_inbound_at__lt=message.occurred_at)).update(
+        last_inbound_at=message.occurred_at
+    )
+    if message.answers:
+        receipts.record_reply(message.answers, now=now, opted_out=False)
+
+
+def _opt_out(
+    message: InboundMessage, *, contact: Contact, sender: Sender, is_answered: bool, now: datetime
+) -> None:
+    consent.opt_out(
+        contact,
+        brand=sender.brand,
+        source=ConsentSource.TEXT,
+        occurred_at=message.occurred_at,
+        now=now,
+        note=message.rule,
+        proof=_proof(message, wording="", act=f"texted {_excerpt(message)}"),
+    )
+    if not _is_suppressed(contact, sender):
+        return  # an older STOP that came late: the START after it stands
+    sending.cancel_for(contact, code=OPTED_OUT, now=now)
+    if message.answers:
+        receipts.record_reply(message.answers, now=now, opted_out=True)
+    conversations.attach(message, contact=contact, sender=sender, now=now)
+    conversations.tell(contact, sender=sender, kind=ConversationEventKind.OPTED_OUT, detail=message.rule, now=now)
+    if not is_answered:
+        text = automatic.wording(sender.brand.stop_reply, brand=sender.brand)
+        automatic.compliance(contact, sender=sender, kind=automatic.STOP, text=text, now=now)
+
+
+def _opt_in(
+    message: InboundMessage,
+    *,
+    contact: Contact,
+    sender: Sender,
+    reading: intent.Reading,
+    is_answered: bool,
+    now: datetime,
+) -> None:
+    """Marketing resumes only where a proven written consent was given before, or YES answers our question."""
+    brand = sender.brand
+    is_yes = reading.rule.startswith("confirmed")
+    asked = automatic.ASKING if is_yes else brand.stop_reply
+    resumes = is_yes or _had_written_consent(contact, sender)
+    consent.opt_in(
+        contact,
+        brand=brand,
+        purposes=[Purpose.MARKETING] if resumes else [Purpose.CONVERSATIONAL],
+        basis=Basis.EXPRESS_WRITTEN if resumes else Basis.CONVERSATIONAL,
+        source=ConsentSource.TEXT,
+        proof=_proof(message, wording=automatic.wording(asked, brand=brand), act=f"texted {_excerpt(message)}"),
+        occurred_at=message.occurred_at,
+        now=now,
+    )
+    if _is_suppressed(contact, sender):
+        # A complaint or an employee's word stands; or a STOP was sent after this START.
+        conversations.hear(message, contact=contact, sender=sender, now=now)
+        return
+    conversations.attach(message, contact=contact, sender=sender, now=now)
+    conversations.tell(contact, sender=sender, kind=ConversationEventKind.OPTED_IN, detail=message.rule, now=now)
+    if resumes and not is_answered:
+        text = automatic.wording(brand.start_reply, brand=brand)
+        automatic.compliance(contact, sender=sender, kind=automatic.START, text=text, now=now)
+    elif not resumes:
+        text = automatic.wording(automatic.ASKING, brand=brand)
+        automatic.compliance(contact, sender=sender, kind=automatic.ASK, text=text, now=now)
+
+
+def _hold(message: InboundMessage, *, contact: Contact, sender: Sender, now: datetime) -> None:
+    consent.hold(contact, inbound_id=message.public_id, now=now)
+    conversations.hear(message, contact=contact, sender=sender, now=now)
+    conversations.tell(contact, sender=sender, kind=ConversationEventKind.HELD, detail=message.rule, now=now)
+
+
+def _keyword(message: InboundMessage, keyword: Keyword, *, contact: Contact, sender: Sender, now: datetime) -> None:
+    conversations.attach(message, contact=contact, sender=sender, now=now)
+    kind = f"keyword:{keyword.pk}"
+    text = automatic.wording(keyword.reply, brand=sender.brand)
+    if keyword.action != KeywordAction.OPT_IN:
+        automatic.conversational(contact, sender=sender, kind=kind, text=text, now=now)
+        return
+    consent.opt_in(
+        contact,
+        brand=keyword.brand,
+        purposes=[Purpose(keyword.purpose)],
+        basis=Basis.EXPRESS_WRITTEN,
+        source=ConsentSource.TEXT,
+        proof=_proof(message, wording=keyword.call_to_action, act=f"texted {_excerpt(message)}"),
+        occurred_at=message.occurred_at,
+        now=now,
+    )
+    conversations.tell(contact, sender=sender, kind=ConversationEventKind.OPTED_IN, detail=keyword.word, now=now)
+    automatic.compliance(contact, sender=sender, kind=kind, text=text, now=now)
+
+
+def _proof(message: InboundMessage, *, wording: str, act: str) -> consent.Proof:
+    return consent.Proof(wording=wording, method="keyword", act=act, inbound_id=message.public_id)
+
+
+def _excerpt(message: InboundMessage) -> str:
+    return f"“{message.text[:160]}”"
+
+
+def _is_suppressed(contact: Contact, sender: Sender) -> bool:
+    standing = Suppression.objects.filter(subscriber_key=contact.subscriber_key, lifted_by=None)
+    return standing.filter(Q(brand=sender.brand_id) | Q(brand=None)).exists()
+
+
+def _had_written_consent(contact: Contact, sender: Sender) -> bool:
+    return ConsentState.objects.filter(
+        subscriber_key=contact.subscriber_key,
+        brand=sender.brand_id,
+        purpose=Purpose.MARKETING,
+        basis=Basis.EXPRESS_WRITTEN,
+        is_proven=True,
+    ).exists()

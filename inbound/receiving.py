@@ -1,0 +1,180 @@
+"""A text arrives: stored once, acted upon in the same transaction, answered when its effect is certain.
+
+STOP commits before the gateway hears 2xx, and the answer then waits until no call for that phone can begin.
+"""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import structlog
+from django.conf import settings
+from django.db import OperationalError, connection, transaction
+
+from campaigns import receipts, sending
+from campaigns.models import GatewayAccount, Sender
+from contacts import consent
+from contacts.models import Contact
+from inbound import handling
+from inbound.models import InboundMessage, Intent
+from smsdesk import phones, sms_text
+from smsdesk.errors import Invalid
+from smsdesk.gateways.contract import InboundText
+
+log = structlog.get_logger(__name__)
+
+LONGEST_WAIT = 8.0  # seconds of STOP before its 2xx; longer than a call may take to begin
+LONGEST_TEXT = 4_000  # characters kept
+_TRIES = 3
+_TRY_AGAIN = {"40001", "40P01", "55P03"}  # serialization, deadlock, lock not available
+
+
+@dataclass(frozen=True, slots=True)
+class _Heard:
+    """What a gateway delivered, fit for any database; `phone` None when nobody can be written back."""
+
+    event_key: str
+    gateway_id: str
+    given: str
+    phone: phones.Phone | None
+    sender: Sender | None
+    text: str
+    occurred_at: datetime
+    raw: Any
+
+
+def receive(account: GatewayAccount, text: InboundText, *, now: datetime) -> InboundMessage:
+    """Store and act upon one text; a repeat changes nothing. Returns when its answer may be given."""
+    return receive_all(account, [text], now=now)[0]
+
+
+def receive_all(account: GatewayAccount, texts: Sequence[InboundText], *, now: datetime) -> list[InboundMessage]:
+    """Each text in a transaction of its own, then one wait for every STOP among them."""
+    messages = [_take(account, text, now=now) for text in texts]
+    stopped = {
+        m.subscriber_key
+        for m in messages
+        if m.intent == Intent.OPT_OUT and m.confidence != "review" and m.contact_id
+    }
+    _wait_until_drained(stopped)
+    return messages
+
+
+def _take(account: GatewayAccount, text: InboundText, *, now: datetime) -> InboundMessage:
+    heard = _understand(account, text, now=now)
+    for left in reversed(range(_TRIES)):
+        try:
+            with transaction.atomic():
+                return _store_and_act(account, text, heard, now=now)
+        except OperationalError as problem:
+            if not left or getattr(problem.__cause__, "sqlstate", "") not in _TRY_AGAIN:
+                raise
+            log.warning("inbound_tried_again", code=getattr(problem.__cause__, "sqlstate", ""))
+    raise AssertionError("unreachable")
+
+
+def _store_and_act(account: GatewayAccount, text: InboundText, heard: _Heard, *, now: datetime) -> InboundMessage:
+    _be_patient()
+    contact = consent.get_or_add(heard.phone, now=now) if heard.phone else None
+    new = _row(account, heard, contact, now=now)
+    InboundMessage.objects.bulk_create([new], ignore_conflicts=True)
+    message = InboundMessage.objects.select_related("sender__brand").get(account=account, event_key=heard.event_key)
+    if message.public_id != new.public_id or contact is None or heard.sender is None:
+        return message
+    (locked,) = consent.lock([contact.pk])
+    handling.act(
+        message,
+        contact=locked,
+        sender=heard.sender,
+        hint=text.opt_hint,
+        is_answered=text.answers_stop_itself,
+        now=now,
+    )
+    return message
+
+
+def _row(account: GatewayAccount, heard: _Heard, contact: Contact | None, *, now: datetime) -> InboundMessage:
+    key = heard.phone.subscriber_key if heard.phone else ""
+    return InboundMessage(
+        account=account,
+        event_key=heard.event_key,
+        gateway_id=heard.gateway_id,
+        phone=heard.phone.e164 if heard.phone else heard.given,
+        subscriber_key=key,
+        contact=contact,
+        sender=heard.sender,
+        text=heard.text,
+        answers=receipts.latest_message_to(key, heard.sender) if key and heard.sender else None,
+        occurred_at=heard.occurred_at,
+        received_at=now,
+        raw=heard.raw,
+    )
+
+
+def _understand(account: GatewayAccount, text: InboundText, *, now: datetime) -> _Heard:
+    sender = _sender(account, text.sender)
+    given = _clean(text.phone).strip()[:32]
+    return _Heard(
+        event_key=_clean(text.event_key)[:128],
+        gateway_id=_clean(text.gateway_id)[:128],
+        given=given,
+        phone=_phone(given, region=sender.country if sender else ""),
+        sender=sender,
+        text=_clean(text.text)[:LONGEST_TEXT],
+        occurred_at=min(text.at, now) if text.at else now,
+        raw=_storable(text.raw),
+    )
+
+
+def _sender(account: GatewayAccount, value: str) -> Sender | None:
+    """Which of our senders was written to; one we do not know is read as the account's first."""
+    own = list(Sender.objects.filter(account=account).select_related("brand").order_by("pk"))
+    bare = value.strip().lstrip("+")
+    known = (sender for sender in own if sender.value.lstrip("+") == bare)
+    two_way = (sender for sender in own if sender.is_two_way)
+    return next(known, None) or next(two_way, None) or (own[0] if own else None)
+
+
+def _phone(given: str, *, region: str) -> phones.Phone | None:
+    """None for short codes, names and service numbers: they are no person's phone."""
+    try:
+        return phones.parse(given, default_region=region)
+    except Invalid:
+        return None
+
+
+def _clean(text: str) -> str:
+    return sms_text.clean(text)
+
+
+def _storable(value: object) -> Any:
+    """JSON without characters a database refuses, in keys too."""
+    if isinstance(value, str):
+        return _clean(value)
+    if isinstance(value, Mapping):
+        return {_clean(str(key)): _storable(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_storable(inner) for inner in value]
+    return value if isinstance(value, int | bool | None) else _clean(str(value))
+
+
+def _be_patient() -> None:
+    """A frozen sender gives the contact's lock back after 5 s; a STOP outwaits it rather than fail at 2 s."""
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SET LOCAL lock_timeout = '7s'")
+
+
+def _wait_until_drained(subscriber_keys: set[str]) -> None:
+    deadline = time.monotonic() + LONGEST_WAIT * settings.TIME_SCALE
+    pause = 0.01
+    waiting = {key for key in subscriber_keys if not sending.drained(key)}
+    while waiting:
+        if time.monotonic() > deadline:
+            log.error("stop_drain_timeout", phones=len(waiting))
+            return
+        time.sleep(pause)
+        pause = min(pause * 1.5, 0.2)
+        waiting = {key for key in waiting if not sending.drained(key)}
