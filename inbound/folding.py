@@ -15,6 +15,8 @@ _NO_DECOMPOSITION = str.maketrans({"ł": "l", "ø": "o", "đ": "d", "ı": "i", "
 _APOSTROPHES = re.compile(r"['’‘ʼ`´′]")
 _BREAK = re.compile(r"[.!?;:,\n\r()\[\]{}…|¡¿。！？、，；：]+|\s[-–—]+\s|--+")
 _NOT_WORD = re.compile(r"[\W_]+")
+_NUMBER_SIGN = re.compile(r"(?<=[a-z])\s+#(?!\w)")  # "wrong #"
+_STOP_TO = re.compile(r"\b(stop)2(?=[a-z])")  # "stop2end"
 _SIGNATURE = re.compile(
     r"^\W*(sent (from|via|with) |get outlook for |envoy[eé] de(puis)? (mon|ma) |von meinem .{1,30}gesendet"
     r"|enviado (desde|do|de) (mi|meu|min) |inviato da(l mio)? |verzonden vanaf mijn |skickat fr[aå]n )",
@@ -77,7 +79,7 @@ def fold(text: str) -> Folded:
         if c in "\n\r\t" or unicodedata.category(c) not in _HIDDEN
     )
     kept = "\n".join(line for line in visible.splitlines() if not _SIGNATURE.match(line))
-    plain = strip_marks(_QUOTED.sub(" ", kept).casefold())
+    plain = _STOP_TO.sub(r"\1 to ", _NUMBER_SIGN.sub(" number", strip_marks(_QUOTED.sub(" ", kept).casefold())))
     symbols = frozenset(c for c in visible if unicodedata.category(c) in ("So", "Sk"))
     clauses = tuple(c for c in (" ".join(_words(part)) for part in _BREAK.split(plain)) if c)
     return Folded(words=tuple(_words(plain)), clauses=clauses, symbols=symbols)

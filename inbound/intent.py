@@ -153,7 +153,7 @@ def _certain_phrase(clause: str) -> str:
         ):
             return phrase.rule
     for phrase in foreign_phrases.FOREIGN:
-        if phrase.pattern.search(clause):
+        if phrase.pattern.search(clause) and not foreign_phrases.OTHER_THINGS.search(clause):
             return phrase.rule
     return ""
 
