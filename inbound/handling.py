@@ -81,7 +81,7 @@ def _opt_out(
         occurred_at=message.occurred_at,
         now=now,
         note=message.rule,
-        proof=_proof(message, wording="", act=f"texted {_excerpt(message)}"),
+        proof=_proof(message, wording=""),
     )
     if not _is_suppressed(contact, sender):
         return  # an older STOP that came late: the START after it stands
@@ -104,33 +104,38 @@ def _opt_in(
     is_answered: bool,
     now: datetime,
 ) -> None:
-    """Marketing resumes only where a proven written consent was given before, or YES answers our question."""
+    """START lifts what their STOP suppressed; marketing needs written consent from before, or a YES to our question."""
     brand = sender.brand
-    is_yes = reading.rule.startswith("confirmed")
-    asked = automatic.ASKING if is_yes else brand.stop_reply
-    resumes = is_yes or _had_written_consent(contact, sender)
-    consent.opt_in(
-        contact,
-        brand=brand,
-        purposes=[Purpose.MARKETING] if resumes else [Purpose.CONVERSATIONAL],
-        basis=Basis.EXPRESS_WRITTEN if resumes else Basis.CONVERSATIONAL,
-        source=ConsentSource.TEXT,
-        proof=_proof(message, wording=automatic.wording(asked, brand=brand), act=f"texted {_excerpt(message)}"),
-        occurred_at=message.occurred_at,
-        now=now,
-    )
+    if reading.rule.startswith("confirmed"):
+        _take_yes(message, contact=contact, sender=sender, now=now)
+    else:
+        proof = _proof(message, wording=automatic.wording(brand.stop_reply, brand=brand))
+        consent.resume(contact, brand=brand, proof=proof, occurred_at=message.occurred_at, now=now)
     if _is_suppressed(contact, sender):
         # A complaint or an employee's word stands; or a STOP was sent after this START.
         conversations.hear(message, contact=contact, sender=sender, now=now)
         return
     conversations.attach(message, contact=contact, sender=sender, now=now)
     conversations.tell(contact, sender=sender, kind=ConversationEventKind.OPTED_IN, detail=message.rule, now=now)
-    if resumes and not is_answered:
-        text = automatic.wording(brand.start_reply, brand=brand)
-        automatic.compliance(contact, sender=sender, kind=automatic.START, text=text, now=now)
-    elif not resumes:
+    if not _has_written_consent(contact, sender):
         text = automatic.wording(automatic.ASKING, brand=brand)
         automatic.compliance(contact, sender=sender, kind=automatic.ASK, text=text, now=now)
+    elif not is_answered:
+        text = automatic.wording(brand.start_reply, brand=brand)
+        automatic.compliance(contact, sender=sender, kind=automatic.START, text=text, now=now)
+
+
+def _take_yes(message: InboundMessage, *, contact: Contact, sender: Sender, now: datetime) -> None:
+    consent.opt_in(
+        contact,
+        brand=sender.brand,
+        purposes=[Purpose.MARKETING],
+        basis=Basis.EXPRESS_WRITTEN,
+        source=ConsentSource.TEXT,
+        proof=_proof(message, wording=automatic.wording(automatic.ASKING, brand=sender.brand)),
+        occurred_at=message.occurred_at,
+        now=now,
+    )
 
 
 def _hold(message: InboundMessage, *, contact: Contact, sender: Sender, now: datetime) -> None:
@@ -152,7 +157,7 @@ def _keyword(message: InboundMessage, keyword: Keyword, *, contact: Contact, sen
         purposes=[Purpose(keyword.purpose)],
         basis=Basis.EXPRESS_WRITTEN,
         source=ConsentSource.TEXT,
-        proof=_proof(message, wording=keyword.call_to_action, act=f"texted {_excerpt(message)}"),
+        proof=_proof(message, wording=keyword.call_to_action),
         occurred_at=message.occurred_at,
         now=now,
     )
@@ -160,12 +165,9 @@ def _keyword(message: InboundMessage, keyword: Keyword, *, contact: Contact, sen
     automatic.compliance(contact, sender=sender, kind=kind, text=text, now=now)
 
 
-def _proof(message: InboundMessage, *, wording: str, act: str) -> consent.Proof:
+def _proof(message: InboundMessage, *, wording: str) -> consent.Proof:
+    act = f"texted “{message.text[:160]}”"
     return consent.Proof(wording=wording, method="keyword", act=act, inbound_id=message.public_id)
-
-
-def _excerpt(message: InboundMessage) -> str:
-    return f"“{message.text[:160]}”"
 
 
 def _is_suppressed(contact: Contact, sender: Sender) -> bool:
@@ -173,11 +175,12 @@ def _is_suppressed(contact: Contact, sender: Sender) -> bool:
     return standing.filter(Q(brand=sender.brand_id) | Q(brand=None)).exists()
 
 
-def _had_written_consent(contact: Contact, sender: Sender) -> bool:
+def _has_written_consent(contact: Contact, sender: Sender) -> bool:
     return ConsentState.objects.filter(
         subscriber_key=contact.subscriber_key,
         brand=sender.brand_id,
         purpose=Purpose.MARKETING,
         basis=Basis.EXPRESS_WRITTEN,
+        is_active=True,
         is_proven=True,
     ).exists()
