@@ -104,7 +104,7 @@ def _opt_in(
     is_answered: bool,
     now: datetime,
 ) -> None:
-    """START lifts what their STOP suppressed; marketing needs written consent from before, or a YES to our question."""
+    """START lifts what STOP suppressed; marketing needs written consent from before, or YES to our question."""
     brand = sender.brand
     if reading.rule.startswith("confirmed"):
         _take_yes(message, contact=contact, sender=sender, now=now)

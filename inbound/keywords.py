@@ -21,7 +21,7 @@ def find(text: str, *, sender: Sender) -> Keyword | None:
     words = folding.fold(text).words
     kept = tuple(w for w in words if w not in vocabulary.family("politeness"))
     forms = {"".join(words), "".join(kept)} - {""}
-    if not forms or len(kept) > 3:
+    if not forms:
         return None
     own = Keyword.objects.filter(brand=sender.brand_id, is_active=True).select_related("brand")
     found = [k for k in own if forms & forms_of(k) and k.sender_id in (None, sender.pk)]
