@@ -56,19 +56,20 @@ _TWO_WORDS = {
 
 @dataclass(frozen=True, slots=True)
 class Folded:
-    """What is left to match: `words` of the whole text, the same by `clauses`, and the symbols that stood in it."""
+    """What is left to match: `words` of the whole text, the same by `clauses`, and the symbols that stood in it.
+
+    `compact` joins the words as they were written; `is_spelled` means single letters, "S T O P".
+    """
 
     words: tuple[str, ...]
     clauses: tuple[str, ...]
     symbols: frozenset[str]
+    compact: str
+    is_spelled: bool
 
     @property
     def line(self) -> str:
         return " ".join(self.words)
-
-    @property
-    def compact(self) -> str:
-        return "".join(self.words)
 
 
 def fold(text: str) -> Folded:
@@ -79,10 +80,16 @@ def fold(text: str) -> Folded:
         if c in "\n\r\t" or unicodedata.category(c) not in _HIDDEN
     )
     kept = "\n".join(line for line in visible.splitlines() if not _SIGNATURE.match(line))
-    plain = _STOP_TO.sub(r"\1 to ", _NUMBER_SIGN.sub(" number", strip_marks(_QUOTED.sub(" ", kept).casefold())))
-    symbols = frozenset(c for c in visible if unicodedata.category(c) in ("So", "Sk"))
-    clauses = tuple(c for c in (" ".join(_words(part)) for part in _BREAK.split(plain)) if c)
-    return Folded(words=tuple(_words(plain)), clauses=clauses, symbols=symbols)
+    plain = strip_marks(_QUOTED.sub(" ", kept).casefold())
+    plain = _STOP_TO.sub(r"\1 to ", _NUMBER_SIGN.sub(" number", plain))
+    written = _split(plain)
+    return Folded(
+        words=tuple(_words(written)),
+        clauses=tuple(c for c in (" ".join(_words(_split(part))) for part in _BREAK.split(plain)) if c),
+        symbols=frozenset(c for c in visible if unicodedata.category(c) in ("So", "Sk")),
+        compact="".join(written),
+        is_spelled=len(written) >= 3 and all(len(word) == 1 for word in written),
+    )
 
 
 def strip_marks(text: str) -> str:
@@ -93,7 +100,7 @@ def strip_marks(text: str) -> str:
 
 def plain_words(text: str) -> tuple[str, ...]:
     """The words as written, folded but with short forms left alone: how word lists are read."""
-    return tuple(w for w in _NOT_WORD.split(_APOSTROPHES.sub("", strip_marks(text.casefold()))) if w)
+    return tuple(_split(strip_marks(text.casefold())))
 
 
 def disguises(word: str) -> tuple[str, ...]:
@@ -122,10 +129,13 @@ def distance(left: str, right: str, *, at_most: int) -> int:
     return previous[-1]
 
 
-def _words(plain: str) -> list[str]:
-    raw = [w for w in _NOT_WORD.split(_APOSTROPHES.sub("", plain)) if w]
+def _split(plain: str) -> list[str]:
+    return [word for word in _NOT_WORD.split(_APOSTROPHES.sub("", plain)) if word]
+
+
+def _words(written: list[str]) -> list[str]:
     paired: list[str] = []
-    for word in raw:
+    for word in written:
         if paired and (pair := _TWO_WORDS.get((paired[-1], word))):
             paired[-1] = pair
         else:

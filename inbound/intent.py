@@ -99,11 +99,7 @@ def _opt_in(folded: folding.Folded, *, pending_confirmation: bool) -> Reading | 
 
 
 def _strong(folded: folding.Folded) -> Reading | None:
-    if (
-        len(folded.words) >= 3
-        and all(len(w) == 1 for w in folded.words)
-        and folded.compact in vocabulary.family("stop")
-    ):
+    if folded.is_spelled and folded.compact in vocabulary.joined("stop"):
         return Reading(Intent.OPT_OUT, STRONG, "spaced letters")
     alone = _keyword_and_filler(folded.words)
     if alone and not phrases.NEGATION.search(folded.line):

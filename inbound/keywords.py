@@ -18,9 +18,9 @@ CONFIRMATION_PARTS = {
 
 def find(text: str, *, sender: Sender) -> Keyword | None:
     """The active keyword this text is, courtesy aside; one of this very sender goes before one of the brand."""
-    words = folding.fold(text).words
-    kept = tuple(w for w in words if w not in vocabulary.family("politeness"))
-    forms = {"".join(words), "".join(kept)} - {""}
+    folded = folding.fold(text)
+    kept = (word for word in folded.words if word not in vocabulary.family("politeness"))
+    forms = {folded.compact, "".join(kept)} - {""}
     if not forms:
         return None
     own = Keyword.objects.filter(brand=sender.brand_id, is_active=True).select_related("brand")
