@@ -20,7 +20,7 @@ from campaigns.times import TIMES
 from contacts.models import Contact, Purpose
 from smsdesk import clock, sms_text, wakeups
 from smsdesk.errors import Invalid
-from smsdesk.models import Heartbeat
+from smsdesk.models import ApiKey, Heartbeat
 
 MAX_CHARACTERS = 1600
 
@@ -38,6 +38,7 @@ def queue(
     send_by: datetime | None = None,
     compliance_kind: str = "",
     idempotency_key: str | None = None,
+    api_key: ApiKey | None = None,
 ) -> OutboundMessage:
     """Put one message without campaign on the ledger, in the caller's transaction, and wake the senders.
 
@@ -68,6 +69,7 @@ def queue(
         text=body,
         compliance_kind=compliance_kind,
         idempotency_key=idempotency_key,
+        api_key=api_key,
         created_at=now,
     )
     wake()

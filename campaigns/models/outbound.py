@@ -4,6 +4,7 @@ from django.db.models import Q
 from campaigns.models.campaign import Campaign
 from campaigns.models.sender import Lane, Sender
 from contacts.models import Brand, Contact, Purpose
+from smsdesk.models import ApiKey
 from smsdesk.public_ids import PublicIdModel
 
 
@@ -99,6 +100,8 @@ class OutboundMessage(PublicIdModel):
     opted_out_at = models.DateTimeField(null=True)
 
     idempotency_key = models.CharField(max_length=300, null=True, unique=True)  # noqa: DJ001  unique
+    # The key it was sent with; another owner's keys do not see it.
+    api_key = models.ForeignKey(ApiKey, on_delete=models.PROTECT, null=True, related_name="+", db_index=False)
     created_at = models.DateTimeField()
 
     class Meta:
@@ -148,6 +151,12 @@ class OutboundMessage(PublicIdModel):
             models.Index(fields=["subscriber_key", "id"], name="messages_of_phone"),
             # API and admin lists
             models.Index(fields=["created_at", "id"], name="message_paging"),
+            # API list of a key that sees only what its owner's keys sent
+            models.Index(
+                fields=["api_key", "created_at", "id"],
+                condition=Q(api_key__isnull=False),
+                name="message_paging_of_api_key",
+            ),
         ]
         permissions = [
             ("view_message_body", "Can read message texts"),

@@ -4,11 +4,13 @@ from django.urls import path, re_path
 from drf_spectacular.views import SpectacularAPIView
 from rest_framework.routers import SimpleRouter
 
+from campaigns.api.messages import Messages
 from contacts.api.contacts import Contacts
 from smsdesk.api.docs import Docs, missing
 from smsdesk.api.me import Me
 
 router = SimpleRouter()
+router.register("v1/messages", Messages, basename="messages")
 router.register("v1/contacts", Contacts, basename="contacts")
 
 urlpatterns = [

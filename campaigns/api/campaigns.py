@@ -1,0 +1,140 @@
+"""Campaigns: draft one, launch it, stop it, and read how it went. The verbs are those of the admin."""
+
+from collections.abc import Callable
+from typing import Any
+
+import django_filters
+from django.utils import timezone
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from campaigns import lifecycle
+from campaigns.api import drafts
+from campaigns.api.senders import refuse_real
+from campaigns.models import Campaign, CampaignState
+from contacts.models import Purpose
+from smsdesk.api import idempotency, views
+from smsdesk.api.fields import Empty, Moment, Ref, StrictSerializer, Text
+from smsdesk.api.filters import ListFilters, MomentFilter
+from smsdesk.models import Scope
+
+
+class CampaignOut(StrictSerializer):
+    id = Ref(prefix="cmp", source="public_id")
+    name = Text()
+    state = serializers.ChoiceField(choices=CampaignState.choices)
+    brand = Text(source="brand.slug", default=None, allow_null=True)
+    sender = Text(source="sender.value", default=None, allow_null=True)
+    purpose = serializers.ChoiceField(choices=Purpose.choices)
+    body = Text()
+    include = serializers.SerializerMethodField()
+    exclude = serializers.SerializerMethodField()
+    send_at = Moment(allow_null=True)
+    latest_start = Moment(allow_null=True)
+    send_by = Moment(allow_null=True)
+    paused_reason = Text()
+    audience_size = serializers.IntegerField(help_text="People in the audience, counted at launch.")
+    created_at = Moment()
+    updated_at = Moment()
+    launched_at = Moment(allow_null=True)
+    finished_at = Moment(allow_null=True)
+
+    def get_include(self, campaign: Campaign) -> list[str]:
+        return sorted(one.name for one in campaign.include.all())
+
+    def get_exclude(self, campaign: Campaign) -> list[str]:
+        return sorted(one.name for one in campaign.exclude.all())
+
+
+class CampaignFilters(ListFilters):
+    state = django_filters.ChoiceFilter(choices=CampaignState.choices)
+    updated_after = MomentFilter(field_name="updated_at", lookup_expr="gt", label="Changed after this time.")
+
+
+_IF_MATCH = OpenApiParameter("If-Match", str, OpenApiParameter.HEADER, description="The ETag you have read.")
+
+
+class Campaigns(views.Endpoint):
+    id_prefix = "cmp"
+    scopes = {
+        "list": Scope.CAMPAIGNS_READ,
+        "retrieve": Scope.CAMPAIGNS_READ,
+        "create": Scope.CAMPAIGNS_WRITE,
+        "partial_update": Scope.CAMPAIGNS_WRITE,
+        "launch": Scope.CAMPAIGNS_LAUNCH,
+        "pause": Scope.CAMPAIGNS_LAUNCH,
+        "resume": Scope.CAMPAIGNS_LAUNCH,
+        "cancel": Scope.CAMPAIGNS_LAUNCH,
+        "report": Scope.CAMPAIGNS_READ,
+    }
+    queryset = Campaign.objects.select_related("brand", "sender__account").prefetch_related("include", "exclude")
+    filterset_class = CampaignFilters
+
+    @extend_schema(responses=CampaignOut(many=True), summary="List campaigns")
+    def list(self, request: Request) -> Response:
+        return self.page(self.get_queryset(), CampaignOut)
+
+    @extend_schema(request=drafts.CampaignIn, responses={201: CampaignOut}, summary="Draft a campaign")
+    @idempotency.once
+    def create(self, request: Request) -> Response:
+        given = views.read(request, drafts.CampaignIn)
+        campaign = drafts.create(given, key=request.auth, by=request.user)
+        return self._answer(campaign, status=201)
+
+    @extend_schema(responses=CampaignOut, summary="Read a campaign")
+    def retrieve(self, request: Request, id: str) -> Response:
+        return self._answer(self._row(id))
+
+    @extend_schema(
+        request=drafts.CampaignIn, responses=CampaignOut, parameters=[_IF_MATCH], summary="Change a draft"
+    )
+    def partial_update(self, request: Request, id: str) -> Response:
+        """With `If-Match`, only the campaign you have read: 412 where somebody has changed it since."""
+        campaign = self._row(id)
+        given = views.read_some(request, drafts.CampaignIn)
+        seen = request.headers.get("If-Match")
+        return self._answer(drafts.change(campaign, given, key=request.auth, seen=seen, now=timezone.now()))
+
+    @extend_schema(request=Empty, responses=CampaignOut, summary="Launch a draft")
+    @action(detail=True, methods=["post"])
+    @idempotency.once
+    def launch(self, request: Request, id: str) -> Response:
+        """From here on its text and audience are frozen; it begins at `send_at`, or at once."""
+        refuse_real(self._row(id).sender, key=request.auth)
+        return self._move(request, id, lifecycle.launch)
+
+    @extend_schema(request=Empty, responses=CampaignOut, summary="Pause")
+    @action(detail=True, methods=["post"])
+    @idempotency.once
+    def pause(self, request: Request, id: str) -> Response:
+        return self._move(request, id, lifecycle.pause)
+
+    @extend_schema(request=Empty, responses=CampaignOut, summary="Resume")
+    @action(detail=True, methods=["post"])
+    @idempotency.once
+    def resume(self, request: Request, id: str) -> Response:
+        refuse_real(self._row(id).sender, key=request.auth)
+        return self._move(request, id, lifecycle.resume)
+
+    @extend_schema(request=Empty, responses=CampaignOut, summary="Cancel")
+    @action(detail=True, methods=["post"])
+    @idempotency.once
+    def cancel(self, request: Request, id: str) -> Response:
+        """Cannot be undone; what has left stays sent."""
+        return self._move(request, id, lifecycle.cancel)
+
+    def _row(self, ref: str) -> Campaign:
+        campaign: Campaign = views.find(self.get_queryset(), ref, prefix="cmp")
+        return campaign
+
+    def _move(self, request: Request, ref: str, verb: Callable[..., Any]) -> Response:
+        views.read(request, Empty)
+        campaign = self._row(ref)
+        verb(campaign, by=request.user, now=timezone.now())
+        return self._answer(campaign)
+
+    def _answer(self, campaign: Campaign, *, status: int = 200) -> Response:
+        return Response(CampaignOut(campaign).data, status=status, headers={"ETag": drafts.etag(campaign)})

@@ -1,0 +1,104 @@
+"""A draft campaign over the API: what may be given, and one conditional write."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from django.contrib.auth.models import AbstractBaseUser
+from django.db import transaction
+from rest_framework import serializers
+
+from campaigns import rendering
+from campaigns.api.senders import choose
+from campaigns.models import Campaign, CampaignState
+from contacts.api.brands import brand_of
+from contacts.models import ContactList, Purpose
+from smsdesk import sms_text
+from smsdesk.api.fields import Moment, StrictSerializer, Text
+from smsdesk.api.problems import Problem
+from smsdesk.errors import Invalid, WrongState
+from smsdesk.models import ApiKey
+
+PURPOSES = [(purpose.value, purpose.label) for purpose in (Purpose.MARKETING, Purpose.TRANSACTIONAL)]
+
+
+class CampaignIn(StrictSerializer):
+    name = Text(max_length=120)
+    brand = Text(required=False, max_length=40, help_text="Slug: who speaks.")
+    sender = Text(required=False, max_length=16, help_text="Number or name it is sent from.")
+    purpose = serializers.ChoiceField(choices=PURPOSES, required=False)
+    body = Text(required=False, allow_blank=True, max_length=1600, help_text="Liquid: Hi {{ first_name }}")
+    include = serializers.ListField(child=Text(), required=False, max_length=100, help_text="Names of lists.")
+    exclude = serializers.ListField(child=Text(), required=False, max_length=100, help_text="Names of lists.")
+    send_at = Moment(required=False, allow_null=True, help_text="null: at once when launched.")
+    latest_start = Moment(required=False, allow_null=True, help_text="Later than this it does not begin by itself.")
+    send_by = Moment(required=False, allow_null=True, help_text="From then on nothing leaves.")
+
+
+def create(given: dict[str, Any], *, key: ApiKey, by: AbstractBaseUser) -> Campaign:
+    values, lists = _values(given, key=key)
+    with transaction.atomic():
+        campaign = Campaign.objects.create(**values, created_by_id=by.pk)
+        _set_lists(campaign, lists)
+    return campaign
+
+
+def change(campaign: Campaign, given: dict[str, Any], *, key: ApiKey, seen: str | None, now: datetime) -> Campaign:
+    """Write what is given, while it is a draft and, with `seen`, still the one the caller has read."""
+    values, lists = _values(given, key=key)
+    with transaction.atomic():
+        current = Campaign.objects.select_for_update(no_key=True).get(pk=campaign.pk)
+        if current.state != CampaignState.DRAFT:
+            raise WrongState(
+                "wrong_state",
+                f"This campaign is {current.get_state_display().lower()}; its text and audience are frozen.",
+                field="state",
+                value=current.state,
+                cure="Create another campaign.",
+            )
+        if seen is not None and seen not in ("*", etag(current)):
+            raise Problem(412, "changed_meanwhile", "Somebody has changed this campaign. Read it again.")
+        Campaign.objects.filter(pk=campaign.pk, state=CampaignState.DRAFT).update(**values, updated_at=now)
+        _set_lists(current, lists)
+        current.refresh_from_db()
+    return current
+
+
+def etag(campaign: Campaign) -> str:
+    return f'"{campaign.updated_at.timestamp():.6f}-{campaign.state}"'
+
+
+def _values(given: dict[str, Any], *, key: ApiKey) -> tuple[dict[str, Any], dict[str, Sequence[ContactList]]]:
+    values = {name: value for name, value in given.items() if name not in ("brand", "sender", "include", "exclude")}
+    lists = {name: _lists(given[name], field=name) for name in ("include", "exclude") if name in given}
+    if "brand" in given:
+        values["brand"] = brand_of(given["brand"])
+    if "sender" in given:
+        values["sender"] = choose(given["sender"], brand=given.get("brand"), key=key)
+        values.setdefault("brand", values["sender"].brand)
+    if "body" in given:
+        values["body"] = sms_text.clean(given["body"]).strip()
+        if values["body"]:
+            rendering.compile(values["body"])
+    return values, lists
+
+
+def _lists(names: Sequence[str], *, field: str) -> list[ContactList]:
+    found = {one.name: one for one in ContactList.objects.filter(name__in=names)}
+    for name in names:
+        if name not in found:
+            raise Invalid(
+                "unknown_list",
+                "There is no list of this name.",
+                field=field,
+                value=name[:60],
+                cure="Make it in the desk or by an import first.",
+            )
+    return list(found.values())
+
+
+def _set_lists(campaign: Campaign, lists: dict[str, Sequence[ContactList]]) -> None:
+    if "include" in lists:
+        campaign.include.set(lists["include"])
+    if "exclude" in lists:
+        campaign.exclude.set(lists["exclude"])

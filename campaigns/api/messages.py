@@ -1,0 +1,228 @@
+"""Messages: send one, and read what became of it.
+
+Whether it may be sent says the judge, not this module: a person who may not be texted is an answer, not an error.
+"""
+
+from datetime import datetime
+from typing import Any
+
+import django_filters
+from django.db.models import Q, QuerySet
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from campaigns import eligibility, sending
+from campaigns.api.senders import choose
+from campaigns.models import MessageKind, OutboundMessage, OutboundState, Priority, Sender
+from contacts import gathering, people, permission
+from contacts.api.filters import PhoneFilter
+from contacts.models import Contact, Purpose
+from smsdesk import phones, sms_text
+from smsdesk.api import idempotency, views
+from smsdesk.api.fields import Moment, Ref, StrictSerializer, Text
+from smsdesk.api.filters import ListFilters
+from smsdesk.api.problems import Problem
+from smsdesk.errors import Conflict, Invalid
+from smsdesk.models import ApiKey, Scope
+from smsdesk.phones import Phone
+
+PURPOSES = [(purpose.value, purpose.label) for purpose in (Purpose.TRANSACTIONAL, Purpose.MARKETING)]
+
+
+class MessageIn(StrictSerializer):
+    to = Text(required=False, max_length=40, help_text="E.164. A phone nobody knows yet becomes a contact.")
+    contact = Ref(prefix="con", required=False, help_text="Instead of `to`.")
+    purpose = serializers.ChoiceField(choices=PURPOSES)
+    text = Text(max_length=sending.MAX_CHARACTERS)
+    sender = Text(required=False, max_length=16, help_text="Number or name; left out, the brand's default.")
+    brand = Text(required=False, max_length=40, help_text="Slug; needed where there are several and no sender.")
+    send_at = Moment(required=False, help_text="Not before this time.")
+    send_by = Moment(required=False, help_text="From then on it is not sent any more.")
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if ("to" in attrs) == ("contact" in attrs):
+            raise serializers.ValidationError({"to": "Give either `to` or `contact`."}, code="one_recipient")
+        return attrs
+
+
+class MessageOut(StrictSerializer):
+    id = Ref(prefix="msg", source="public_id")
+    kind = serializers.ChoiceField(choices=MessageKind.choices)
+    state = serializers.ChoiceField(choices=OutboundState.choices)
+    purpose = serializers.ChoiceField(choices=Purpose.choices)
+    to = Text(source="phone")
+    contact = Ref(prefix="con", allow_null=True)
+    brand = Text(source="brand.slug")
+    sender = Text(source="sender.value")
+    campaign = Ref(prefix="cmp", allow_null=True)
+    text = serializers.SerializerMethodField(help_text="As it left; before that, as it is to leave.")
+    encoding = Text()
+    parts = serializers.IntegerField(allow_null=True)
+    code = Text(help_text="Why it was skipped, rejected or cancelled.")
+    reason = serializers.SerializerMethodField(help_text="The code in a sentence.")
+    waiting_for = Text(help_text="Why a queued message waits.")
+    error_code = Text(help_text="The gateway's own word.")
+    is_test = serializers.BooleanField(source="sender.account.is_simulator", help_text="Went to a simulator.")
+    due_at = Moment()
+    send_by = Moment(allow_null=True)
+    created_at = Moment()
+    submitted_at = Moment(allow_null=True)
+    accepted_at = Moment(allow_null=True)
+    final_at = Moment(allow_null=True)
+    replied_at = Moment(allow_null=True)
+    opted_out_at = Moment(allow_null=True)
+
+    def get_text(self, message: OutboundMessage) -> str:
+        return message.body or message.text
+
+    def get_reason(self, message: OutboundMessage) -> str:
+        return permission.sentence(message.code, message.verdict or {}) if message.code else ""
+
+
+class EventOut(StrictSerializer):
+    state = Text(help_text="Ours; empty where the gateway's word moves nothing.")
+    word = Text(help_text="The gateway's own.")
+    code = Text()
+    occurred_at = Moment(allow_null=True)
+    received_at = Moment()
+
+
+class MessageWithEvents(MessageOut):
+    events = EventOut(many=True)
+
+
+class RecipientVerdict(StrictSerializer):
+    to = Text()
+    contact = Ref(prefix="con")
+    outcome = serializers.ChoiceField(choices=["allowed", "deferred", "blocked"])
+    code = Text()
+    until = Moment(allow_null=True, help_text="When a deferred message is judged again.")
+    detail = Text(help_text="The code in a sentence.")
+    message = MessageOut(allow_null=True, help_text="null: blocked, nothing was queued.")
+
+
+class SendAnswer(StrictSerializer):
+    recipients = RecipientVerdict(many=True)
+
+
+class MessageFilters(ListFilters):
+    state = django_filters.ChoiceFilter(choices=OutboundState.choices)
+    kind = django_filters.ChoiceFilter(choices=MessageKind.choices)
+    phone = PhoneFilter(field_name="subscriber_key", label="E.164.")
+
+
+class Messages(views.Endpoint):
+    id_prefix = "msg"
+    scopes = {"list": Scope.MESSAGES_READ, "retrieve": Scope.MESSAGES_READ, "create": Scope.MESSAGES_SEND}
+    queryset = OutboundMessage.objects.select_related("contact", "brand", "sender__account", "campaign")
+    filterset_class = MessageFilters
+
+    @extend_schema(responses=MessageOut(many=True), summary="List messages")
+    def list(self, request: Request) -> Response:
+        """Those sent with keys of this key's owner; with `campaigns:read` also those of campaigns, with
+        `conversations:read` also replies and automatic answers."""
+        return self.page(_visible(self.get_queryset(), request.auth), MessageOut)
+
+    @extend_schema(responses=MessageWithEvents, summary="Read a message and its receipts")
+    def retrieve(self, request: Request, id: str) -> Response:
+        rows = _visible(self.get_queryset(), request.auth).prefetch_related("events")
+        return Response(MessageWithEvents(views.find(rows, id, prefix="msg")).data)
+
+    @extend_schema(request=MessageIn, responses={202: SendAnswer}, summary="Send a message")
+    @idempotency.once
+    def create(self, request: Request) -> Response:
+        """Accepted means queued: it is judged again at the moment it leaves. Someone who may not be texted is
+        answered with `outcome: blocked` and the reason, and nothing is queued."""
+        given = views.read(request, MessageIn)
+        _refuse_known(idempotency.ledger_key(request))
+        now = timezone.now()
+        sender = choose(given.get("sender"), brand=given.get("brand"), key=request.auth)
+        verdict = _send(_recipient(given, now=now), given, sender=sender, request=request, now=now)
+        return Response(SendAnswer({"recipients": [verdict]}).data, status=202)
+
+
+def _send(
+    contact: Contact, given: dict[str, Any], *, sender: Sender, request: Request, now: datetime
+) -> dict[str, Any]:
+    """The verdict on this message to this contact, and the queued message unless it is blocked."""
+    purpose = Purpose(given["purpose"])
+    text = sms_text.clean(given["text"]).strip()
+    context = eligibility.context_of(sender, purpose=purpose, send_by=given.get("send_by"))
+    planned = max(given.get("send_at") or now, now)
+    verdict = permission.judge(gathering.facts_about(contact, context=context, body=text), planned)
+    message = None
+    if verdict.outcome != "blocked":
+        message = sending.queue(
+            contact,
+            sender=sender,
+            text=text,
+            purpose=purpose,
+            kind=MessageKind.API,
+            priority=Priority.TRANSACTIONAL if purpose == Purpose.TRANSACTIONAL else Priority.CAMPAIGN,
+            now=now,
+            due_at=verdict.until or planned,
+            send_by=given.get("send_by"),
+            idempotency_key=idempotency.ledger_key(request),
+            api_key=request.auth,
+        )
+    return {
+        "to": contact.phone,
+        "contact": contact,
+        "outcome": verdict.outcome,
+        "code": verdict.code,
+        "until": verdict.until,
+        "detail": permission.sentence(verdict.code, verdict.detail),
+        "message": message,
+    }
+
+
+def _recipient(given: dict[str, Any], *, now: datetime) -> Contact:
+    if "contact" in given:
+        known = Contact.objects.filter(public_id=given["contact"]).first()
+        if known is None:
+            raise Invalid("unknown_contact", "There is no such contact.", field="contact", cure="Or give `to`.")
+        return known
+    try:
+        phone = phones.parse(given["to"], default_region="")
+    except Invalid as error:
+        error.field = "to"
+        raise
+    return _known(phone) or _added(phone, now=now)
+
+
+def _known(phone: Phone) -> Contact | None:
+    return Contact.objects.filter(subscriber_key=phone.subscriber_key).first()
+
+
+def _added(phone: Phone, *, now: datetime) -> Contact:
+    try:
+        return people.add(phone, fields={}, now=now)
+    except Conflict:  # another request added them just now
+        known = _known(phone)
+        if known is None:
+            raise
+        return known
+
+
+def _refuse_known(ledger_key: str | None) -> None:
+    """A key whose stored answer is gone after 24 hours must still not send again."""
+    earlier = ledger_key and OutboundMessage.objects.filter(idempotency_key=ledger_key).first()
+    if earlier:
+        detail = f"This Idempotency-Key sent {earlier.ref} more than 24 hours ago. Use a new one for a new message."
+        raise Problem(422, "idempotency_key_reused", detail)
+
+
+def _visible(rows: QuerySet[OutboundMessage], key: ApiKey) -> QuerySet[OutboundMessage]:
+    """What this key may see: one place, so that a list, a read and a filter cannot differ."""
+    keys = ApiKey.objects.filter(owner_id=key.owner_id).values_list("pk", flat=True)
+    seen = Q(api_key_id__in=list(keys))
+    if Scope.CAMPAIGNS_READ in key.scopes:
+        seen |= Q(kind__in=(MessageKind.CAMPAIGN, MessageKind.TEST))
+    if Scope.CONVERSATIONS_READ in key.scopes:
+        seen |= Q(kind__in=(MessageKind.REPLY, MessageKind.AUTOMATIC))
+    if key.is_test:
+        rows = rows.filter(sender__account__is_simulator=True)
+    return rows.filter(seen)
