@@ -9,17 +9,16 @@ from django.db import transaction
 from rest_framework import serializers
 
 from campaigns import rendering
+from campaigns.api.messages import PURPOSES
 from campaigns.api.senders import choose
 from campaigns.models import Campaign, CampaignState
 from contacts.api.brands import brand_of
-from contacts.models import ContactList, Purpose
+from contacts.models import ContactList
 from smsdesk import sms_text
 from smsdesk.api.fields import Moment, StrictSerializer, Text
 from smsdesk.api.problems import Problem
 from smsdesk.errors import Invalid, WrongState
 from smsdesk.models import ApiKey
-
-PURPOSES = [(purpose.value, purpose.label) for purpose in (Purpose.MARKETING, Purpose.TRANSACTIONAL)]
 
 
 class CampaignIn(StrictSerializer):

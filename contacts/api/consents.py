@@ -64,7 +64,9 @@ class ConsentIn(StrictSerializer):
         needed = ("brand", "purposes", "basis", "proof") if is_opt_in else ()
         refused = ("note",) if is_opt_in else ("basis", "expires_at")
         faults = {name: ErrorDetail("An opt-in needs this.", "required") for name in needed if not attrs.get(name)}
-        faults |= {name: ErrorDetail(f"Not for {attrs['kind']}.", "not_here") for name in refused if attrs.get(name)}
+        faults |= {
+            name: ErrorDetail(f"Not for {attrs['kind']}.", "not_here") for name in refused if attrs.get(name)
+        }
         if is_opt_in and attrs["source"] == ConsentSource.COMPLAINT:
             faults["source"] = ErrorDetail("A complaint is no opt-in.", "not_here")
         if faults:

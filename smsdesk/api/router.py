@@ -4,12 +4,15 @@ from django.urls import path, re_path
 from drf_spectacular.views import SpectacularAPIView
 from rest_framework.routers import SimpleRouter
 
+from campaigns.api.campaigns import Campaigns
 from campaigns.api.messages import Messages
+from contacts.api.consents import Consents
 from contacts.api.contacts import Contacts
 from smsdesk.api.docs import Docs, missing
 from smsdesk.api.me import Me
 
 router = SimpleRouter()
+router.register("v1/campaigns", Campaigns, basename="campaigns")
 router.register("v1/messages", Messages, basename="messages")
 router.register("v1/contacts", Contacts, basename="contacts")
 
@@ -18,6 +21,7 @@ urlpatterns = [
     path("docs/", Docs.as_view(url_name="api_schema"), name="api_docs"),
     path("v1/me/", Me.as_view({"get": "retrieve"}), name="api_me"),
     path("v1/contacts/by-external-id/<path:external_id>/", Contacts.as_view({"put": "upsert"})),
+    path("v1/contacts/<str:id>/consents/", Consents.as_view({"get": "list", "post": "create"})),
     *router.urls,
     re_path(r"^v1/(?P<rest>.*)$", missing),
 ]
