@@ -1,0 +1,67 @@
+"""A campaign before it is launched: making one, copying one, and what its text may name."""
+
+from collections.abc import Collection
+
+from django.contrib.auth.models import AbstractBaseUser
+from django.db import transaction
+
+from campaigns.models import Campaign, CampaignState, Sender
+from contacts.models import Brand, Contact
+from smsdesk.errors import WrongState
+
+_SAMPLED = 500  # contacts whose attribute names are offered in the editor
+_MOST_NAMES = 30
+
+
+def new(*, name: str, by: AbstractBaseUser) -> Campaign:
+    """A draft; where there is only one brand, and one sender of it, they are chosen already."""
+    brands = list(Brand.objects.all()[:2])
+    brand = brands[0] if len(brands) == 1 else None
+    senders = list(Sender.objects.filter(brand=brand).order_by("-is_default", "id")) if brand else []
+    default = next((s for s in senders if s.is_default or len(senders) == 1), None)
+    return Campaign.objects.create(name=name, brand=brand, sender=default, created_by_id=by.pk)
+
+
+def duplicate(campaign: Campaign, *, by: AbstractBaseUser) -> Campaign:
+    """A new draft with the same text and audience, and no times: those of the old one are past."""
+    with transaction.atomic():
+        copy = Campaign.objects.create(
+            name=f"{campaign.name[:113]} (copy)",
+            brand=campaign.brand,
+            sender=campaign.sender,
+            purpose=campaign.purpose,
+            body=campaign.body,
+            created_by_id=by.pk,
+        )
+        copy.include.set(campaign.include.all())
+        copy.exclude.set(campaign.exclude.all())
+    return copy
+
+
+def refuse_unless_draft(campaign: Campaign) -> None:
+    if campaign.state != CampaignState.DRAFT:
+        raise WrongState(
+            "not_a_draft",
+            f"This campaign is {campaign.get_state_display().lower()}; its text and audience are frozen.",
+            cure="Duplicate it to change something.",
+        )
+
+
+def attributes_offered() -> tuple[str, ...]:
+    """Attribute names of the newest contacts, for the field picker; not the limit of what may be used."""
+    names: set[str] = set()
+    newest = Contact.objects.order_by("-id").values_list("attributes", flat=True)[:_SAMPLED]
+    for attributes in newest:
+        if isinstance(attributes, dict):
+            names.update(str(name) for name in attributes)
+    return tuple(sorted(names)[:_MOST_NAMES])
+
+
+def attributes_known(fields: Collection[str]) -> frozenset[str]:
+    """Of the names a text uses (`Template.fields`), those at least one contact has; and those offered."""
+    offered = set(attributes_offered())
+    asked = {name.removeprefix("attributes.").split(".")[0] for name in fields} - offered
+    found = {
+        name for name in sorted(asked)[:_MOST_NAMES] if Contact.objects.filter(attributes__has_key=name).exists()
+    }
+    return frozenset(offered | found)

@@ -1,0 +1,137 @@
+"""The steps of the campaign wizard: each is a form over a few fields of the draft row."""
+
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.utils import timezone
+
+from campaigns import drafting, lint, rendering
+from campaigns.models import Campaign, GatewayAccount, Sender
+from contacts.models import Purpose
+from smsdesk import sms_text
+from smsdesk.errors import DomainError
+
+# Why somebody is written to by a campaign; replies and confirmations are not campaigns.
+PURPOSES = [(purpose.value, purpose.label) for purpose in (Purpose.MARKETING, Purpose.TRANSACTIONAL)]
+
+
+class NewForm(forms.Form):
+    name = forms.CharField(max_length=120, help_text="Only you and your colleagues see it.")
+
+
+class AudienceForm(forms.ModelForm[Campaign]):
+    """Who speaks, from where, why, and to whom."""
+
+    purpose = forms.ChoiceField(choices=PURPOSES, widget=forms.RadioSelect, initial=Purpose.MARKETING)
+
+    class Meta:
+        model = Campaign
+        fields = ["name", "brand", "sender", "purpose", "include", "exclude"]
+        labels = {"include": "Send to", "exclude": "Don't send to"}
+        widgets = {"include": forms.CheckboxSelectMultiple, "exclude": forms.CheckboxSelectMultiple}
+        help_texts = {
+            "purpose": "Marketing needs the person's consent to marketing; transactional is about something they asked for.",
+            "include": "People on more than one list get one message.",
+        }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name in ("brand", "sender", "include"):
+            self.fields[name].required = True
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        brand, sender = cleaned.get("brand"), cleaned.get("sender")
+        if brand and sender and sender.brand_id != brand.pk:
+            own = ", ".join(Sender.objects.filter(brand=brand).values_list("value", flat=True)[:10])
+            self.add_error(
+                "sender",
+                f"{sender} belongs to another brand. "
+                + (f"Senders of {brand}: {own}." if own else f"{brand} has no sender yet: add one under Senders."),
+            )
+        included, excluded = set(cleaned.get("include") or []), set(cleaned.get("exclude") or [])
+        if included and included <= excluded:
+            self.add_error("exclude", "Every chosen list is also excluded, so nobody is left. Take one out here.")
+        return cleaned
+
+
+class MessageForm(forms.ModelForm[Campaign]):
+    """The text, refused where it cannot be read, names an unknown field, or may not be sent."""
+
+    class Meta:
+        model = Campaign
+        fields = ["body"]
+        labels = {"body": "Text"}
+        widgets = {
+            "body": forms.Textarea(attrs={"rows": 7, "maxlength": rendering.LONGEST_BODY, "data-count": "sms"})
+        }
+
+    def clean_body(self) -> str:
+        body = sms_text.clean(self.cleaned_data["body"]).strip()
+        if not body:
+            raise ValidationError("Write the message.")
+        try:
+            template = rendering.compile(body)
+            template.refuse_unknown_fields(drafting.attributes_known(template.fields))
+        except DomainError as error:
+            raise ValidationError(sentence(error)) from error
+        blocking = [finding for finding in lint.check(self.instance, body=body) if finding.is_blocking]
+        if blocking:
+            raise ValidationError([f"{finding.message} {finding.cure}" for finding in blocking])
+        return body
+
+
+class ScheduleForm(forms.ModelForm[Campaign]):
+    """When it begins and ends; times are those of the operator's zone."""
+
+    begin = forms.ChoiceField(
+        choices=[("now", "As soon as it is launched"), ("later", "At a time")], widget=forms.RadioSelect
+    )
+
+    class Meta:
+        model = Campaign
+        fields = ["begin", "send_at", "latest_start", "send_by"]
+        labels = {"send_at": "Begin at", "latest_start": "Latest start", "send_by": "End of the offer"}
+        help_texts = {
+            "latest_start": "Missed for longer than this (by a worker that is down), it waits for you instead.",
+            "send_by": "From then on nothing leaves; who would have to wait longer is skipped.",
+        }
+        widgets = {
+            name: forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M")
+            for name in ("send_at", "latest_start", "send_by")
+        }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.initial.setdefault("begin", "later" if self.instance.send_at else "now")
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        now = timezone.now()
+        if cleaned.get("begin") == "now":
+            cleaned["send_at"] = cleaned["latest_start"] = None
+        elif not cleaned.get("send_at") and "send_at" not in self.errors:
+            self.add_error("send_at", "Choose the time to begin, or “as soon as it is launched”.")
+        begins = cleaned.get("send_at") or now
+        if begins < now:
+            self.add_error("send_at", f"This time is past. It is {timezone.localtime(now):%Y-%m-%d %H:%M} now.")
+        if cleaned.get("latest_start") and cleaned["latest_start"] < begins:
+            self.add_error("latest_start", "The latest start is before the beginning. Choose a later one.")
+        if cleaned.get("send_by") and cleaned["send_by"] <= begins:
+            self.add_error("send_by", "The offer ends before the campaign begins. Choose a later end.")
+        return cleaned
+
+
+def sentence(error: DomainError) -> str:
+    """A `DomainError` under its own field: reason, value and cure, without the field's name."""
+    shown = f" (given: {error.value!r})" if error.value else ""
+    return f"{error.message}{shown} {error.cure}".strip()
+
+
+class AccountForm(forms.ModelForm[GatewayAccount]):
+    """A gateway account with its credentials, which can be written and never read."""
+
+    class Meta:
+        model = GatewayAccount
+        fields = ["name", "kind", "base_url", "is_simulator", "max_calls"]

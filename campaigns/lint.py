@@ -1,0 +1,120 @@
+"""What carriers and regulators refuse in a text, found before anybody is asked to launch it.
+
+The same rules stand in `contacts/permission.py`, per person; here they are about the text as such.
+Sources: compliance notes, section 6 (CTIA, 47 CFR 64.1200, PECR 22, carriers' codes of conduct).
+"""
+
+import re
+from dataclasses import dataclass
+
+from campaigns import rendering
+from campaigns.models import Campaign, Sender, SenderKind
+from contacts import wording
+from contacts.models import Brand, Purpose
+from smsdesk.errors import DomainError
+
+OPTOUT_LINE = "Reply STOP to opt out"
+NO_NAMED_SENDER = ("US", "CA", "PR")
+
+_ANSWER_STOP = re.compile(r"\b(?:reply|text|txt|send|answer)\b\W+(?:\w+\W+)?stop\b")
+_NUMBER_FOR_STOP = re.compile(r"\b(?:reply|text|txt|send)\W+\d+\W+to\W+(?:stop|opt|unsubscribe|cancel|end|quit)\b")
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing about the text; a blocking one keeps it from being saved and launched."""
+
+    code: str
+    message: str
+    cure: str
+    is_blocking: bool
+
+
+def check(campaign: Campaign, *, body: str) -> list[Finding]:
+    """Findings on `body` (Liquid that compiles) for the campaign's brand, sender and purpose; blocking ones first."""
+    if not body.strip():
+        return []
+    folded = wording.fold(sample(body, brand=campaign.brand))
+    found = [*_links(folded), *_identity(folded, campaign), *_way_out(folded, campaign), *_route(campaign.sender)]
+    return sorted(found, key=lambda finding: not finding.is_blocking)
+
+
+def sample(body: str, *, brand: Brand | None) -> str:
+    """The text with every field filled in, or as it stands where that fails."""
+    template = rendering.compile(body)
+    names = [name.removeprefix("attributes.") for name in template.fields]
+    contact = {
+        "name": "Alex Doe",
+        "external_id": "1001",
+        "country": "US",
+        "language": "en",
+        "attributes": {name: name for name in names},
+    }
+    rendered = template.render(rendering.fields_of(contact, brand=brand.name if brand else "brand"))
+    return rendered.body or body
+
+
+def as_errors(findings: list[Finding]) -> list[DomainError]:
+    return [
+        DomainError(finding.code, finding.message, field="body", cure=finding.cure)
+        for finding in findings
+        if finding.is_blocking
+    ]
+
+
+def _links(folded: str) -> list[Finding]:
+    host = wording.public_shortener(folded)
+    if not host:
+        return []
+    message = f"The text uses the public link shortener {host}, which carriers filter."
+    return [Finding("CONTENT_PUBLIC_SHORTENER", message, "Use the full address of your own site.", True)]
+
+
+def _identity(folded: str, campaign: Campaign) -> list[Finding]:
+    brand, sender = campaign.brand, campaign.sender
+    if campaign.purpose != Purpose.MARKETING or brand is None or wording.names(folded, brand=brand.name):
+        return []
+    if sender is not None and sender.kind == SenderKind.ALPHANUMERIC:
+        return []
+    message = f"The text does not name the brand {brand.name}."
+    return [Finding("CONTENT_NO_BRAND", message, f"Begin with “{brand.name}:” or {{{{ brand }}}}.", True)]
+
+
+def _way_out(folded: str, campaign: Campaign) -> list[Finding]:
+    findings = []
+    sender = campaign.sender
+    is_named = sender is not None and sender.kind == SenderKind.ALPHANUMERIC
+    if _NUMBER_FOR_STOP.search(folded):
+        findings.append(
+            Finding("CONTENT_NO_OPTOUT", "A number may not stand in for STOP.", f"Write “{OPTOUT_LINE}”.", True)
+        )
+    if is_named and _ANSWER_STOP.search(folded):
+        message = f"Nobody can answer the name {sender}, so “reply STOP” is an empty promise."
+        findings.append(Finding("NO_OPTOUT_PATH", message, "Choose a sender with a number.", True))
+    if campaign.purpose != Purpose.MARKETING:
+        return findings
+    if is_named:
+        message = f"People cannot answer the name {sender} and the text has no opt-out link."
+        findings.append(Finding("NO_OPTOUT_PATH", message, "Choose a sender with a number for marketing.", True))
+    elif not wording.tells_how_to_stop(folded):
+        message = "A marketing text must say how to opt out."
+        findings.append(Finding("CONTENT_NO_OPTOUT", message, f"Add “{OPTOUT_LINE}”.", True))
+    return findings
+
+
+def _route(sender: Sender | None) -> list[Finding]:
+    """What the sender cannot do; per person it is judged again."""
+    if sender is None:
+        return []
+    findings = []
+    if sender.kind == SenderKind.ALPHANUMERIC:
+        message = (
+            f"The name {sender} cannot send to numbers in {', '.join(NO_NAMED_SENDER)}; people there are skipped."
+        )
+        findings.append(Finding("SENDER_NOT_ALLOWED", message, "Choose a number for them.", False))
+    if not sender.is_registered:
+        message = f"The sender {sender} is not registered yet; nothing can leave through it."
+        findings.append(
+            Finding("SENDER_UNREGISTERED", message, "Finish its registration, or choose another.", False)
+        )
+    return findings

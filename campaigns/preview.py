@@ -1,0 +1,97 @@
+"""A text as one real person of the audience will read it."""
+
+import random
+from dataclasses import dataclass
+
+from django.db.models import QuerySet
+
+from campaigns import audience, rendering
+from campaigns.models import Campaign
+from contacts.models import Contact
+from smsdesk import sms_text
+
+# The longest text is looked for among so many people; the waterfall finds it among all.
+SEARCHED = 2_000
+
+PICKS = ("first", "next", "previous", "random", "longest", "this")
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """`contact` None: nobody is in the audience, the text is shown with sample values."""
+
+    contact: Contact | None
+    rendered: rendering.Rendered
+    left: int  # characters until the next part begins
+    forcing: tuple[str, ...]  # what makes the text UCS-2
+    typographic: str  # the body with typographic characters replaced; "" where that changes nothing
+    parts_saved: int
+
+
+def of(campaign: Campaign, *, body: str, pick: str, contact_id: int | None) -> Preview:
+    """The preview of `body`; raises `Invalid` where it does not compile."""
+    template = rendering.compile(body)
+    contact = _person(campaign, template, pick=pick, contact_id=contact_id)
+    rendered = template.render(_values(contact, campaign))
+    measure = sms_text.measure(rendered.body)
+    plain = sms_text.typographic(body) if measure.forcing else body
+    saved = 0
+    if plain != body:
+        saved = rendered.parts - rendering.compile(plain).render(_values(contact, campaign)).parts
+    return Preview(
+        contact=contact,
+        rendered=rendered,
+        left=measure.left,
+        forcing=measure.forcing,
+        typographic=plain if plain != body else "",
+        parts_saved=max(saved, 0),
+    )
+
+
+def _values(contact: Contact | None, campaign: Campaign) -> dict[str, object]:
+    brand = campaign.brand.name if campaign.brand else "Your brand"
+    if contact is None:
+        return rendering.fields_of({"name": "Alex Doe", "language": "en", "country": "US"}, brand=brand)
+    known = {
+        "name": contact.name,
+        "external_id": contact.external_id,
+        "country": contact.country,
+        "language": contact.language,
+        "attributes": contact.attributes,
+    }
+    return rendering.fields_of(known, brand=brand)
+
+
+def _person(
+    campaign: Campaign, template: rendering.Template, *, pick: str, contact_id: int | None
+) -> Contact | None:
+    people = audience.contacts_of(campaign).order_by("pk")
+    if pick == "longest":
+        return _longest(people, template, campaign)
+    if pick == "random":
+        return _random(people)
+    if contact_id is None:
+        return people.first()
+    if pick == "next":
+        return people.filter(pk__gt=contact_id).first() or people.first()
+    if pick == "previous":
+        return people.filter(pk__lt=contact_id).last() or people.last()
+    return people.filter(pk=contact_id).first() or people.first()
+
+
+def _random(people: "QuerySet[Contact]") -> Contact | None:
+    """Somebody: a jump into the range of ids, not a sort of everybody."""
+    first, last = people.first(), people.last()
+    if first is None or last is None:
+        return None
+    return people.filter(pk__gte=random.randint(first.pk, last.pk)).first()
+
+
+def _longest(people: "QuerySet[Contact]", template: rendering.Template, campaign: Campaign) -> Contact | None:
+    longest, most = None, (-1, -1)
+    for contact in people[:SEARCHED]:
+        rendered = template.render(_values(contact, campaign))
+        length = (rendered.parts, len(rendered.body))
+        if length > most:
+            longest, most = contact, length
+    return longest

@@ -1,0 +1,43 @@
+"""Every code a ledger row may carry, as a sentence for people."""
+
+from collections.abc import Mapping
+
+from campaigns import eligibility, rendering
+from contacts import permission
+
+SENTENCES: dict[str, str] = {**eligibility.SENTENCES, **rendering.SENTENCES}
+_OF_SEND_STEPS = {
+    "DUPLICATE": "Not sent: this person already has this campaign's message.",
+    "STALE_DECISION": "Not sent yet: the check was too old when sending began; it is judged again.",
+}
+# What `waiting_for` holds besides the codes of the judge in lower case.
+WAITING = {
+    "": "Waiting for its turn.",
+    "retry": "Waiting for another try: the gateway was busy or could not be reached.",
+    "account": "Waiting: the gateway account is paused.",
+}
+
+
+def sentence(code: str, detail: Mapping[str, object]) -> str:
+    """The sentence of `code` with its gaps filled; a code nobody knows is named as it is."""
+    own = SENTENCES.get(code) or _OF_SEND_STEPS.get(code)
+    if own is None:
+        return permission.sentence(code, detail)
+    return own.format_map(_Gaps(detail))
+
+
+def summary(code: str) -> str:
+    """The sentence about many people, whose details differ."""
+    return sentence(code, {})
+
+
+def waiting(reason: str) -> str:
+    """The sentence for a row that waits, from its `waiting_for`."""
+    return WAITING.get(reason) or summary(reason.upper())
+
+
+class _Gaps(dict[str, object]):
+    """What a sentence asks for; a gap nobody can fill reads "see the message"."""
+
+    def __missing__(self, key: str) -> str:
+        return "see the message"
