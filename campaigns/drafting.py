@@ -1,6 +1,8 @@
 """A campaign before it is launched: making one, copying one, and what its text may name."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from datetime import datetime
+from typing import Any
 
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
@@ -38,13 +40,21 @@ def duplicate(campaign: Campaign, *, by: AbstractBaseUser) -> Campaign:
     return copy
 
 
-def refuse_unless_draft(campaign: Campaign) -> None:
-    if campaign.state != CampaignState.DRAFT:
-        raise WrongState(
-            "not_a_draft",
-            f"This campaign is {campaign.get_state_display().lower()}; its text and audience are frozen.",
-            cure="Duplicate it to change something.",
-        )
+def save(campaign: Campaign, *, values: Mapping[str, Any], lists: Mapping[str, Any], now: datetime) -> None:
+    """Write these fields and lists of a draft; raises `WrongState` where it has been launched meanwhile.
+
+    Conditional, and only the given columns: a step that was open for an hour cannot undo a launch.
+    """
+    with transaction.atomic():
+        drafts = Campaign.objects.filter(pk=campaign.pk, state=CampaignState.DRAFT)
+        if not drafts.update(**values, updated_at=now):
+            raise WrongState(
+                "not_a_draft",
+                "Not saved: this campaign has been launched, its text and audience are frozen.",
+                cure="Duplicate it to change something.",
+            )
+        for name, chosen in lists.items():
+            getattr(campaign, name).set(chosen)
 
 
 def attributes_offered() -> tuple[str, ...]:

@@ -1,5 +1,6 @@
 """The steps of the campaign wizard: each is a form over a few fields of the draft row."""
 
+import re
 from typing import Any
 
 from django import forms
@@ -7,10 +8,11 @@ from django.core.exceptions import ValidationError
 from django.utils import timezone
 
 from campaigns import drafting, lint, rendering
-from campaigns.models import Campaign, GatewayAccount, Sender
+from campaigns.models import Campaign, GatewayAccount, Sender, SenderKind
 from contacts.models import Purpose
-from smsdesk import sms_text
+from smsdesk import phones, sms_text
 from smsdesk.errors import DomainError
+from smsdesk.gateways import registry
 
 # Why somebody is written to by a campaign; replies and confirmations are not campaigns.
 PURPOSES = [(purpose.value, purpose.label) for purpose in (Purpose.MARKETING, Purpose.TRANSACTIONAL)]
@@ -31,7 +33,7 @@ class AudienceForm(forms.ModelForm[Campaign]):
         labels = {"include": "Send to", "exclude": "Don't send to"}
         widgets = {"include": forms.CheckboxSelectMultiple, "exclude": forms.CheckboxSelectMultiple}
         help_texts = {
-            "purpose": "Marketing needs the person's consent to marketing; transactional is about something they asked for.",
+            "purpose": "Marketing needs consent to marketing; transactional is about something people asked for.",
             "include": "People on more than one list get one message.",
         }
 
@@ -135,3 +137,81 @@ class AccountForm(forms.ModelForm[GatewayAccount]):
     class Meta:
         model = GatewayAccount
         fields = ["name", "kind", "base_url", "is_simulator", "max_calls"]
+
+
+CREDENTIAL = "credential_"
+
+
+def credential_names(kind: str) -> list[str]:
+    return [CREDENTIAL + field.name for field in registry.credential_fields(kind)]
+
+
+def account_form(kind: str, *, is_filled: bool) -> type[AccountForm]:
+    """The form with one write-only field per credential of this kind of gateway; empty keeps what is stored."""
+    fields: dict[str, Any] = {}
+    for field in registry.credential_fields(kind):
+        fields[CREDENTIAL + field.name] = forms.CharField(
+            label=field.label,
+            required=field.required and not is_filled,
+            max_length=500,
+            help_text="Stored; empty keeps it." if is_filled else field.help,
+            widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}) if field.secret else forms.TextInput,
+        )
+    return type("AccountFormOfKind", (AccountForm,), fields)
+
+
+_SHORT_CODE = re.compile(r"\d{3,8}")
+_NAME = re.compile(r"(?=.*[A-Za-z])[A-Za-z0-9 ]{1,11}")
+_TOLL_FREE = ("+1800", "+1833", "+1844", "+1855", "+1866", "+1877", "+1888")
+
+
+class SenderForm(forms.ModelForm[Sender]):
+    """A sender, in the form its kind has (providers' rules, as they stand in the reference)."""
+
+    class Meta:
+        model = Sender
+        fields = ["value", "kind", "brand", "account", "country", "parts_per_second", "is_registered", "is_default"]
+        help_texts = {
+            "value": "A number like +12125550123, a short code of 3 to 8 digits, or a name of 1 to 11 characters.",
+            "parts_per_second": "Parts, not messages: a long text takes several. Ask the provider.",
+        }
+
+    def clean_country(self) -> str:
+        country = str(self.cleaned_data["country"]).strip().upper()
+        if not re.fullmatch("[A-Z]{2}", country):
+            raise ValidationError("Two letters, like US.")
+        return country
+
+    def clean_parts_per_second(self) -> float:
+        rate = float(self.cleaned_data["parts_per_second"])
+        if not 0 < rate <= 10_000:
+            raise ValidationError("More than 0 and at most 10,000 parts a second.")
+        return rate
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        kind, value = cleaned.get("kind"), str(cleaned.get("value") or "").strip()
+        if not kind or not value:
+            return cleaned
+        wrong = _wrong_value(value, kind)
+        if wrong:
+            self.add_error("value", wrong)
+        elif kind not in (SenderKind.ALPHANUMERIC, SenderKind.SHORT_CODE):
+            value = phones.canonical(value)
+        cleaned["value"] = value
+        return cleaned
+
+
+def _wrong_value(value: str, kind: str) -> str:
+    """Why this is no sender of this kind, or ""."""
+    if kind == SenderKind.ALPHANUMERIC:
+        return "" if _NAME.fullmatch(value) else "1 to 11 letters, digits or spaces, at least one letter."
+    if kind == SenderKind.SHORT_CODE:
+        return "" if _SHORT_CODE.fullmatch(value) else "A short code has 3 to 8 digits and nothing else."
+    if kind == SenderKind.TOLL_FREE:
+        ok = re.fullmatch(r"\+1\d{10}", value) and value.startswith(_TOLL_FREE)
+        return "" if ok else "A toll-free number begins with +1 800, 833, 844, 855, 866, 877 or 888."
+    if kind == SenderKind.TEN_DLC:
+        ok = re.fullmatch(r"\+1[2-9]\d{9}", value) and not value.startswith(_TOLL_FREE)
+        return "" if ok else "A 10DLC number is +1 and 10 digits, and not toll-free."
+    return "" if re.fullmatch(r"\+[1-9]\d{6,14}", value) else "A number in international form, like +447400123456."

@@ -31,7 +31,7 @@ class Finding:
 
 
 def check(campaign: Campaign, *, body: str) -> list[Finding]:
-    """Findings on `body` (Liquid that compiles) for the campaign's brand, sender and purpose; blocking ones first."""
+    """Findings on `body` (Liquid that compiles) for this brand, sender and purpose; blocking ones first."""
     if not body.strip():
         return []
     folded = wording.fold(sample(body, brand=campaign.brand))

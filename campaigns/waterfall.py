@@ -180,3 +180,32 @@ def _count_length(tally: Tally, text: rendering.Rendered, contact_id: int) -> No
     units = sms_text.measure(text.body).units * (160 if text.encoding == "ucs2" else 70)
     if units > tally.longest_units:
         tally.longest_units, tally.longest_contact = units, contact_id
+
+
+def audience_key(campaign: Campaign) -> str:
+    """Changes when another list is chosen, which `updated_at` does not show."""
+    include = sorted(campaign.include.values_list("pk", flat=True))
+    exclude = sorted(campaign.exclude.values_list("pk", flat=True))
+    return f"{'.'.join(map(str, include))}-{'.'.join(map(str, exclude))}"
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """People who wait for one reason, and when the first and the last of them may be sent."""
+
+    code: str
+    count: int
+    earliest: datetime
+    latest: datetime
+
+
+def waits(tally: Tally) -> list[Wait]:
+    return [
+        Wait(
+            code,
+            count,
+            datetime.fromisoformat(tally.waits_from[code]),
+            datetime.fromisoformat(tally.waits_to[code]),
+        )
+        for code, count in sorted(tally.waiting.items())
+    ]

@@ -1,0 +1,93 @@
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from campaigns import accounts, forms
+from campaigns.models import GatewayAccount
+from smsdesk.admin import BaseModelAdmin
+
+
+@admin.register(GatewayAccount)
+class GatewayAccountAdmin(BaseModelAdmin):
+    """Our accounts at providers. Credentials go in and never come out."""
+
+    list_display = ["name", "kind", "pill", "is_simulator", "base_url"]
+    list_filter = ["kind", "is_simulator"]
+    search_fields = ["name"]
+    ordering = ["name"]
+    actions = ["pause", "resume"]
+    form = forms.AccountForm
+
+    def get_fieldsets(self, request: HttpRequest, obj: GatewayAccount | None = None) -> Any:
+        own = ["name", "kind", "base_url", "is_simulator", "max_calls"]
+        if obj is None:
+            return [(None, {"fields": own, "description": "The credentials are asked for on the next page."})]
+        sets = [
+            (None, {"fields": [*own, "pill"]}),
+            ("Credentials", {"fields": [*forms.credential_names(obj.kind)]}),
+        ]
+        if request.user.is_superuser:
+            sets.append(("Addresses for the provider", {"fields": ["hook_urls"]}))
+        return sets
+
+    def get_readonly_fields(self, request: HttpRequest, obj: GatewayAccount | None = None) -> list[str]:
+        return ["kind", "pill", "hook_urls"] if obj else []
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **options: Any) -> Any:
+        if obj is not None:
+            options["form"] = forms.account_form(obj.kind, is_filled=bool(obj.credentials))
+            options["fields"] = None
+        return super().get_form(request, obj, change, **options)
+
+    def save_model(self, request: HttpRequest, obj: GatewayAccount, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        prefix = forms.CREDENTIAL
+        given = {name.removeprefix(prefix): v for name, v in form.cleaned_data.items() if name.startswith(prefix)}
+        if any(given.values()):
+            accounts.store_credentials(obj, given)
+
+    def response_add(self, request: HttpRequest, obj: Any, post_url_continue: str | None = None) -> Any:
+        """Straight on to the credentials."""
+        request.POST = request.POST.copy()  # type: ignore[assignment]
+        request.POST["_continue"] = "1"
+        return super().response_add(request, obj, post_url_continue)
+
+    @admin.display(description="State")
+    def pill(self, account: GatewayAccount) -> SafeString:
+        if account.paused_at is not None:
+            return format_html('<span class="pill pill-bad">Paused</span> {}', account.paused_reason)
+        if not account.credentials:
+            return format_html('<span class="pill pill-wait">{}</span>', "No credentials")
+        return format_html('<span class="pill pill-ok">{}</span>', "Ready")
+
+    @admin.display(description="Webhooks")
+    def hook_urls(self, account: GatewayAccount) -> SafeString:
+        base = accounts.hook_base(account)
+        return format_html(
+            '<dl class="facts"><dt>Receipts</dt><dd><code>{}status/</code></dd>'
+            "<dt>Inbound texts</dt><dd><code>{}inbound/</code></dd></dl>"
+            "They contain a secret: whoever knows them can speak as the provider.",
+            base,
+            base,
+        )
+
+    @admin.action(description="Pause: nothing leaves through them", permissions=["change"])
+    def pause(self, request: HttpRequest, chosen: "QuerySet[GatewayAccount]") -> None:
+        now = timezone.now()
+        paused = [a.name for a in chosen if accounts.pause(a.pk, reason=f"Paused by {request.user}.", now=now)]
+        self._tell(request, chosen, paused, "Paused")
+
+    @admin.action(description="Resume", permissions=["change"])
+    def resume(self, request: HttpRequest, chosen: "QuerySet[GatewayAccount]") -> None:
+        self._tell(request, chosen, [a.name for a in chosen if accounts.resume(a.pk)], "Resumed")
+
+    def _tell(self, request: HttpRequest, chosen: "QuerySet[GatewayAccount]", names: list[str], said: str) -> None:
+        for account in chosen:
+            if account.name in names:
+                self.log_change(request, account, f"{said}.")
+        messages.success(request, f"{said}: {', '.join(names)}." if names else "Nothing had to be changed.")

@@ -1,0 +1,34 @@
+from django.contrib import admin
+from django.http import HttpRequest
+
+from campaigns.admin.messages import EstimatingPaginator
+from campaigns.models import DeliveryEvent
+from smsdesk.admin import ReadOnlyModelAdmin
+
+
+@admin.register(DeliveryEvent)
+class DeliveryEventAdmin(ReadOnlyModelAdmin):
+    """Receipts as they came, once each."""
+
+    list_display = ["received_at", "account", "word", "state", "code", "gateway_id", "message"]
+    list_filter = ["account", "state", "error_class"]
+    list_select_related = ["account", "message"]
+    list_per_page = 50
+    paginator = EstimatingPaginator
+    show_facets = admin.ShowFacets.NEVER
+    search_fields = ["=gateway_id"]
+    ordering = ["-pk"]
+    fields = [
+        "received_at",
+        "occurred_at",
+        "account",
+        "word",
+        "state",
+        "code",
+        "error_class",
+        "gateway_id",
+        "message",
+    ]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: DeliveryEvent | None = None) -> list[str]:
+        return list(self.fields)

@@ -1,0 +1,126 @@
+from typing import Any
+
+from django.contrib import admin
+from django.core.paginator import Paginator
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+
+from campaigns import report_views, reports
+from campaigns.models import OutboundMessage, OutboundState
+from smsdesk import phones
+from smsdesk.admin import ReadOnlyModelAdmin
+
+MOST_COUNTED = 100_000
+
+
+class EstimatingPaginator(Paginator):  # type: ignore[type-arg]
+    """Counts no further than `MOST_COUNTED`: the ledger may hold a hundred million rows."""
+
+    @property
+    def count(self) -> int:  # type: ignore[override]
+        rows: Any = self.object_list
+        return int(rows.order_by()[:MOST_COUNTED].count())
+
+
+class AttentionFilter(admin.SimpleListFilter):
+    title = "attention"
+    parameter_name = "attention"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("open", "Unknown or parked: nobody knows yet"), ("parked", "Parked: a person must decide")]
+
+    def queryset(self, request: HttpRequest, queryset: "QuerySet[Any]") -> "QuerySet[Any]":
+        if self.value() == "open":
+            return queryset.filter(state__in=[OutboundState.UNKNOWN, OutboundState.PARKED])
+        if self.value() == "parked":
+            return queryset.filter(state=OutboundState.PARKED)
+        return queryset
+
+
+@admin.register(OutboundMessage)
+class OutboundMessageAdmin(ReadOnlyModelAdmin):
+    """The ledger: every SMS that left or was kept from leaving, and why."""
+
+    list_display = ["number", "pill", "reason", "kind", "campaign", "sender", "parts", "created_at"]
+    list_filter = [AttentionFilter, "state", "kind", "purpose", "error_class", "sender"]
+    list_select_related = ["campaign", "sender__account"]
+    list_per_page = 50
+    paginator = EstimatingPaginator
+    show_facets = admin.ShowFacets.NEVER
+    search_fields = ["=phone", "=gateway_id"]
+    search_help_text = "A whole number like +12125550123, or the gateway's id."
+    ordering = ["-created_at", "-id"]
+    fieldsets = [
+        (None, {"fields": ["reference", "pill", "verdict_sentence", "number", "contact_link", "campaign", "kind"]}),
+        ("Text", {"fields": ["shown_body", "encoding", "parts"]}),
+        ("Way", {"fields": ["sender", "purpose", "brand", "due_at", "submitted_at", "gateway_id", "timeline"]}),
+        ("Outcome", {"fields": ["failure", "evidence_words", "replied_at", "opted_out_at"]}),
+    ]
+
+    def get_queryset(self, request: HttpRequest) -> "QuerySet[OutboundMessage]":
+        self._shows_bodies = request.user.has_perm("campaigns.view_message_body")
+        self._shows_phones = request.user.has_perm("contacts.view_full_phone")
+        return super().get_queryset(request)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        return [name for _, options in self.fieldsets for name in options["fields"]]
+
+    @admin.display(description="Number")
+    def number(self, message: OutboundMessage) -> str:
+        return message.phone if self._shows_phones else phones.mask(message.phone)
+
+    @admin.display(description="State", ordering="state")
+    def pill(self, message: OutboundMessage) -> SafeString:
+        colour = report_views.MESSAGE_PILLS.get(OutboundState(message.state), "off")
+        return format_html('<span class="pill pill-{}">{}</span>', colour, message.get_state_display())
+
+    @admin.display(description="Why")
+    def reason(self, message: OutboundMessage) -> str:
+        return reports.why(message, gateway=message.sender.account.kind)
+
+    @admin.display(description="Decision")
+    def verdict_sentence(self, message: OutboundMessage) -> str:
+        return reports.decision(message, gateway=message.sender.account.kind) or "Not decided yet."
+
+    @admin.display(description="Id")
+    def reference(self, message: OutboundMessage) -> str:
+        return message.ref
+
+    @admin.display(description="Contact")
+    def contact_link(self, message: OutboundMessage) -> str:
+        return str(message.contact) if message.contact_id and message.contact else "deleted since"
+
+    @admin.display(description="Text")
+    def shown_body(self, message: OutboundMessage) -> str:
+        if not self._shows_bodies:
+            return "Shown with the permission “Can read message texts”."
+        return message.body or message.text or "Made when it leaves."
+
+    @admin.display(description="Failure")
+    def failure(self, message: OutboundMessage) -> str:
+        if not message.error_code and not message.error_class:
+            return "none"
+        return f"{reports.why(message, gateway=message.sender.account.kind)} ({message.error_code or 'no code'})"
+
+    @admin.display(description="Evidence")
+    def evidence_words(self, message: OutboundMessage) -> SafeString | str:
+        if not isinstance(message.evidence, dict):
+            return "none"
+        return format_html(
+            '<dl class="facts">{}</dl>',
+            format_html_join(
+                "", "<dt>{}</dt><dd>{}</dd>", [(key, value) for key, value in message.evidence.items()]
+            ),
+        )
+
+    @admin.display(description="Timeline")
+    def timeline(self, message: OutboundMessage) -> SafeString:
+        entries = [(_when(moment), words) for moment, words in reports.timeline(message)]
+        return format_html('<ul class="timeline">{}</ul>', format_html_join("", "<li>{} {}</li>", entries))
+
+
+def _when(moment: Any) -> str:
+    return timezone.localtime(moment).strftime("%Y-%m-%d %H:%M:%S %Z")

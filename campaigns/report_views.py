@@ -1,0 +1,166 @@
+"""The campaign's report: a live header, the recipients, and their CSV."""
+
+import hashlib
+from typing import Any
+
+from django.core.paginator import Paginator
+from django.http import HttpRequest, HttpResponse, HttpResponseNotModified, StreamingHttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django.utils.http import quote_etag
+
+from campaigns import reports, views
+from campaigns.models import Campaign, CampaignState, OutboundMessage, OutboundState
+from smsdesk import phones
+
+PER_PAGE = 100
+S = CampaignState
+# What may be pressed in which state.
+BUTTONS = {
+    S.AWAITING_APPROVAL: ("approve", "cancel"),
+    S.SCHEDULED: ("pause", "cancel"),
+    S.PREPARING: ("pause", "cancel"),
+    S.SENDING: ("pause", "cancel"),
+    S.PAUSED: ("resume", "cancel"),
+}
+LABELS = {"approve": "Approve and launch", "pause": "Pause", "resume": "Resume", "cancel": "Cancel the rest"}
+PILLS = {
+    S.DRAFT: "off",
+    S.AWAITING_APPROVAL: "wait",
+    S.SCHEDULED: "wait",
+    S.PREPARING: "busy",
+    S.SENDING: "busy",
+    S.PAUSED: "bad",
+    S.FINISHED: "ok",
+    S.CANCELLED: "off",
+}
+MESSAGE_PILLS = {
+    OutboundState.QUEUED: "wait",
+    OutboundState.SUBMITTING: "busy",
+    OutboundState.UNKNOWN: "bad",
+    OutboundState.PARKED: "bad",
+    OutboundState.ACCEPTED: "busy",
+    OutboundState.SENT: "busy",
+    OutboundState.DELIVERED: "ok",
+    OutboundState.UNDELIVERED: "bad",
+    OutboundState.EXPIRED: "bad",
+    OutboundState.REJECTED: "bad",
+}
+
+
+def report(request: HttpRequest, pk: int) -> HttpResponse:
+    """The whole page; what moves is polled by `live`."""
+    views.require(request, "campaigns.view_campaign")
+    campaign = _campaign(pk)
+    unit, buckets = reports.over_time(campaign)
+    context = views.page(request, title=campaign.name, **_live_context(request, campaign))
+    context |= {
+        "zone": timezone.get_current_timezone_name(),
+        "unit": unit,
+        "chart_title": f"Messages sent and delivered per {unit}, {timezone.get_current_timezone_name()}",
+        "bars": [
+            (timezone.localtime(b.start).strftime("%Y-%m-%d %H:%M"), {"sent": b.sent, "delivered": b.delivered})
+            for b in buckets
+        ],
+        **_recipients_context(request, campaign),
+    }
+    return render(request, "campaigns/report.html", context)
+
+
+def live(request: HttpRequest, pk: int) -> HttpResponse:
+    """Fragment: progress, funnel, reasons. 304 while nothing has changed."""
+    views.require(request, "campaigns.view_campaign")
+    campaign = _campaign(pk)
+    context = _live_context(request, campaign)
+    seen = f"{campaign.state}{campaign.paused_reason}{context['figures']}{request.user.pk}"
+    etag = quote_etag(hashlib.sha256(seen.encode()).hexdigest()[:32])
+    if request.headers.get("If-None-Match") == etag:
+        response: HttpResponse = HttpResponseNotModified()
+    else:
+        response = render(request, "campaigns/_live.html", context)
+    response["ETag"] = etag
+    response["Cache-Control"] = "private, no-cache"
+    return response
+
+
+def export(request: HttpRequest, pk: int) -> StreamingHttpResponse:
+    """The recipients as CSV, filtered as on the page."""
+    views.require(request, "campaigns.view_campaign")
+    campaign = _campaign(pk)
+    rows = reports.recipients(campaign, reason=request.GET.get("reason", ""))
+    lines = reports.csv_lines(
+        rows, gateway=_gateway(campaign), shows_phones=request.user.has_perm("contacts.view_full_phone")
+    )
+    views.record(request, campaign, "Exported the recipients.")
+    response = StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8")
+    response["Content-Disposition"] = f'attachment; filename="{campaign.ref}.csv"'
+    return response
+
+
+def contact_messages(request: HttpRequest, pk: int) -> HttpResponse:
+    """Fragment for the contact's page: the latest messages to this person."""
+    views.require(request, "campaigns.view_outboundmessage")
+    messages = (
+        OutboundMessage.objects.filter(contact_id=pk)
+        .select_related("campaign", "sender__account")
+        .order_by("-pk")[:20]
+    )
+    context = {
+        "rows": [_row(message, gateway=message.sender.account.kind) for message in messages],
+        "shows_bodies": request.user.has_perm("campaigns.view_message_body"),
+    }
+    return render(request, "campaigns/_contact_messages.html", context)
+
+
+def _campaign(pk: int) -> Campaign:
+    return views.campaign_or_404(pk)
+
+
+def _gateway(campaign: Campaign) -> str:
+    return campaign.sender.account.kind if campaign.sender else ""
+
+
+def _live_context(request: HttpRequest, campaign: Campaign) -> dict[str, Any]:
+    figures = reports.figures(campaign, now=timezone.now())
+    verbs = BUTTONS.get(CampaignState(campaign.state), ())
+    return {
+        "campaign": campaign,
+        "figures": figures,
+        "pill": PILLS[CampaignState(campaign.state)],
+        "is_moving": campaign.state in reports.MOVING or bool(figures.taken - figures.delivered - figures.failed),
+        "buttons": [(verb, LABELS[verb]) for verb in verbs if request.user.has_perm(views.VERBS[verb][0])],
+        "settled_percent": reports.share(figures.settled, figures.targeted),
+        "minutes_left": _spell(figures.seconds_left),
+        "funnel": [(name, count, of, reports.share(count, of)) for name, count, of in figures.funnel],
+    }
+
+
+def _spell(seconds: int | None) -> str:
+    if seconds is None:
+        return ""
+    if seconds < 90:
+        return f"{seconds} s"
+    return f"{round(seconds / 60)} min" if seconds < 5_400 else f"{seconds / 3_600:.1f} h"
+
+
+def _recipients_context(request: HttpRequest, campaign: Campaign) -> dict[str, Any]:
+    reason = request.GET.get("reason", "")
+    rows = reports.recipients(campaign, reason=reason).select_related("contact")
+    paging = Paginator(rows, PER_PAGE)
+    shown = paging.get_page(request.GET.get("page"))
+    return {
+        "reason": reason,
+        "paging": shown,
+        "rows": [_row(message, gateway=_gateway(campaign)) for message in shown],
+        "shows_phones": request.user.has_perm("contacts.view_full_phone"),
+        "states": OutboundState.choices,
+    }
+
+
+def _row(message: OutboundMessage, *, gateway: str) -> dict[str, Any]:
+    return {
+        "message": message,
+        "pill": MESSAGE_PILLS.get(OutboundState(message.state), "off"),
+        "masked": phones.mask(message.phone),
+        "why": reports.why(message, gateway=gateway),
+    }

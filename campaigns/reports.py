@@ -1,0 +1,342 @@
+"""What became of a campaign: figures from the ledger only, in one grouped query, each with its denominator."""
+
+import csv
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db.models import Count, F, Max, Min, Q, QuerySet, Sum
+from django.db.models.functions import TruncDay, TruncHour, TruncMinute
+
+from campaigns import failures, reasons
+from campaigns.models import Campaign, CampaignState, OutboundMessage, OutboundState
+from smsdesk import phones
+
+S = OutboundState
+# Taken by the gateway, whatever came of it.
+TAKEN = (S.ACCEPTED, S.SENT, S.DELIVERED, S.UNDELIVERED, S.EXPIRED)
+FAILED = (S.UNDELIVERED, S.EXPIRED, S.REJECTED)
+OPEN = (S.QUEUED, S.SUBMITTING)
+RATE_OVER = timedelta(seconds=60)
+MOVING = (CampaignState.SCHEDULED, CampaignState.PREPARING, CampaignState.SENDING)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """So many of `of` for one reason; `reason` names it in the recipients' filter."""
+
+    reason: str
+    code: str
+    sentence: str
+    count: int
+    of: int
+    advice: str = ""
+
+    @property
+    def percent(self) -> float:
+        return share(self.count, self.of)
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """The state of a campaign's ledger rows at one moment."""
+
+    targeted: int
+    queued: int
+    submitting: int
+    taken: int  # accepted by the gateway
+    delivered: int
+    failed: int
+    unknown: int
+    parked: int
+    skipped: int
+    cancelled: int
+    replied: int
+    opted_out: int
+    parts: int
+    rate: float  # messages a second, over the last minute
+    waiting: tuple[Line, ...]
+    skips: tuple[Line, ...]
+    failures: tuple[Line, ...]
+
+    @property
+    def settled(self) -> int:
+        """Rows that have left or never will."""
+        return self.targeted - self.queued - self.submitting
+
+    @property
+    def seconds_left(self) -> int | None:
+        """At the present rate; None where nothing moves or nothing is left."""
+        waiting = sum(line.count for line in self.waiting if line.code)
+        ready = self.queued - waiting
+        return round(ready / self.rate) if self.rate and ready > 0 else None
+
+    @property
+    def funnel(self) -> tuple[tuple[str, int, int], ...]:
+        """(stage, people, of how many)."""
+        return (
+            ("Targeted", self.targeted, self.targeted),
+            ("Sent", self.taken, self.targeted),
+            ("Delivered", self.delivered, self.taken),
+            ("Replied", self.replied, self.delivered),
+        )
+
+
+def share(count: int, of: int) -> float:
+    return round(100 * count / of, 1) if of else 0.0
+
+
+def figures(campaign: Campaign, *, now: datetime) -> Figures:
+    """One grouped query over the campaign's rows."""
+    kind = campaign.sender.account.kind if campaign.sender else ""
+    groups = list(
+        OutboundMessage.objects.filter(campaign=campaign, kind="campaign")
+        .values("state", "code", "waiting_for", "error_code", "error_class")
+        .annotate(
+            n=Count("pk"),
+            replies=Count("replied_at"),
+            optouts=Count("opted_out_at"),
+            sum_parts=Sum("parts", filter=Q(state__in=TAKEN)),
+            recent=Count("pk", filter=Q(submitted_at__gte=now - RATE_OVER)),
+        )
+        .order_by()
+    )
+    return _figures(groups, gateway=kind)
+
+
+def _figures(groups: list[dict[str, Any]], *, gateway: str) -> Figures:
+    def total(*states: str) -> int:
+        return sum(group["n"] for group in groups if group["state"] in states)
+
+    targeted = sum(group["n"] for group in groups)
+    return Figures(
+        targeted=targeted,
+        queued=total(S.QUEUED),
+        submitting=total(S.SUBMITTING),
+        taken=total(*TAKEN),
+        delivered=total(S.DELIVERED),
+        failed=total(*FAILED),
+        unknown=total(S.UNKNOWN),
+        parked=total(S.PARKED),
+        skipped=total(S.SKIPPED),
+        cancelled=total(S.CANCELLED),
+        replied=sum(group["replies"] for group in groups),
+        opted_out=sum(group["optouts"] for group in groups),
+        parts=sum(group["sum_parts"] or 0 for group in groups),
+        rate=round(sum(group["recent"] for group in groups) / RATE_OVER.total_seconds(), 1),
+        waiting=_lines(groups, states=(S.QUEUED,), by="waiting_for", of=targeted, gateway=gateway),
+        skips=_lines(groups, states=(S.SKIPPED, S.CANCELLED), by="code", of=targeted, gateway=gateway),
+        failures=_lines(groups, states=FAILED, by="error_code", of=targeted, gateway=gateway),
+    )
+
+
+def _lines(
+    groups: list[dict[str, Any]], *, states: tuple[str, ...], by: str, of: int, gateway: str
+) -> tuple[Line, ...]:
+    """The rows in these states by one column, largest first."""
+    counts: dict[tuple[str, str], int] = {}
+    for group in groups:
+        if group["state"] in states:
+            # A rejected row of our own making (no gateway's word) is told by our code.
+            code = group[by] or (group["code"] if by == "error_code" else "")
+            key = (code, group["error_class"] if by == "error_code" else "")
+            counts[key] = counts.get(key, 0) + group["n"]
+    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    return tuple(_line(by, code, error_class, count, of, gateway) for (code, error_class), count in ordered)
+
+
+def _line(by: str, code: str, error_class: str, count: int, of: int, gateway: str) -> Line:
+    if by == "waiting_for":
+        return Line(f"waits-{code or 'turn'}", code, reasons.waiting(code), count, of)
+    if by == "code":
+        return Line(f"code-{code}", code, reasons.summary(code) if code else "Cancelled.", count, of)
+    words = failures.explain(gateway, code, error_class)
+    return Line(f"error-{code or 'none'}", code, words.cause, count, of, words.advice)
+
+
+# --- Over time ----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """What was sent and what was delivered in one minute, hour or day."""
+
+    start: datetime
+    sent: int
+    delivered: int
+
+
+def over_time(campaign: Campaign) -> tuple[str, list[Bucket]]:
+    """(unit, buckets) from the first submission on; the unit fits the length, at most about 100 buckets."""
+    rows = OutboundMessage.objects.filter(campaign=campaign, kind="campaign", submitted_at__isnull=False)
+    span = rows.aggregate(first=Min("submitted_at"), last=Max("submitted_at"))
+    if span["first"] is None:
+        return "minute", []
+    length = span["last"] - span["first"]
+    if length < timedelta(minutes=100):
+        unit, truncated = "minute", TruncMinute("submitted_at")
+    elif length < timedelta(hours=100):
+        unit, truncated = "hour", TruncHour("submitted_at")
+    else:
+        unit, truncated = "day", TruncDay("submitted_at")
+    found = (
+        rows.annotate(bucket=truncated)
+        .values("bucket")
+        .annotate(sent=Count("pk", filter=Q(state__in=TAKEN)), delivered=Count("pk", filter=Q(state=S.DELIVERED)))
+        .order_by("bucket")
+    )
+    return unit, [Bucket(row["bucket"], row["sent"], row["delivered"]) for row in found[:400]]
+
+
+# --- Recipients ---------------------------------------------------------------------------------------
+
+
+def recipients(campaign: Campaign, *, reason: str) -> "QuerySet[OutboundMessage]":
+    """The campaign's rows, all or those a figure stands for: `state-…`, `code-…`, `error-…`, `replied` …"""
+    rows = OutboundMessage.objects.filter(campaign=campaign, kind="campaign").order_by("pk")
+    kind, _, value = reason.partition("-")
+    if kind == "state" and value in S.values:
+        return rows.filter(state=value)
+    if kind == "code":
+        return rows.filter(code=value, state__in=(S.SKIPPED, S.CANCELLED))
+    if kind == "error":
+        failed = rows.filter(state__in=FAILED)
+        return (
+            failed.filter(error_code="") if value == "none" else failed.filter(Q(error_code=value) | Q(code=value))
+        )
+    if kind == "waits":
+        return rows.filter(state=S.QUEUED, waiting_for="" if value == "turn" else value)
+    if reason in ("replied", "opted_out"):
+        return rows.filter(**{f"{reason}_at__isnull": False})
+    if reason == "taken":
+        return rows.filter(state__in=TAKEN)
+    if reason == "failed":
+        return rows.filter(state__in=FAILED)
+    return rows
+
+
+def why(message: OutboundMessage, *, gateway: str) -> str:
+    """Why this row is in its state, in a sentence; "" where the state says it all."""
+    if message.state == S.QUEUED:
+        return reasons.waiting(message.waiting_for)
+    if message.state in FAILED:
+        return failures.explain(gateway, message.error_code or message.code, message.error_class).cause
+    if message.code:
+        detail = message.verdict if isinstance(message.verdict, dict) else {}
+        return reasons.sentence(message.code, detail)
+    return ""
+
+
+CSV_HEADER = (
+    "message",
+    "phone",
+    "name",
+    "state",
+    "code",
+    "reason",
+    "parts",
+    "submitted_at",
+    "final_at",
+    "replied_at",
+)
+
+
+def csv_lines(rows: "QuerySet[OutboundMessage]", *, gateway: str, shows_phones: bool) -> Iterator[str]:
+    """The recipients as CSV, streamed; phones are masked unless `shows_phones`."""
+    writer = csv.writer(_Echo())
+    yield writer.writerow(CSV_HEADER)
+    named = rows.annotate(contact_name=F("contact__name")).defer("body", "text")
+    for message in named.iterator(chunk_size=2_000):
+        phone = message.phone if shows_phones else phones.mask(message.phone)
+        yield writer.writerow(
+            [message.ref, phone, *map(defused, _cells(message, gateway=gateway))],
+        )
+
+
+def _cells(message: Any, *, gateway: str) -> Iterable[str]:
+    yield message.contact_name or ""
+    yield message.get_state_display()
+    yield message.code or message.error_code
+    yield why(message, gateway=gateway)
+    yield str(message.parts or "")
+    for moment in (message.submitted_at, message.final_at, message.replied_at):
+        yield moment.isoformat(timespec="seconds") if moment else ""
+
+
+def defused(cell: str) -> str:
+    """A cell no spreadsheet takes for a formula."""
+    return f"'{cell}" if cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell
+
+
+class _Echo:
+    """A file that hands back what is written: `csv` needs one."""
+
+    def write(self, line: str) -> str:
+        return line
+
+
+# --- Several campaigns --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """What a line of the campaigns' list shows."""
+
+    rows: int
+    settled: int
+    taken: int
+    delivered: int
+
+
+NO_TOTALS = Totals(0, 0, 0, 0)
+
+
+def totals(campaign_ids: list[int]) -> dict[int, Totals]:
+    """By campaign id: one grouped query over the index of campaign and state."""
+    counts: dict[int, dict[str, int]] = {}
+    found = (
+        OutboundMessage.objects.filter(campaign_id__in=campaign_ids)
+        .values("campaign_id", "state")
+        .annotate(n=Count("pk"))
+        .order_by()
+    )
+    for group in found:
+        counts.setdefault(group["campaign_id"], {})[group["state"]] = group["n"]
+    return {
+        campaign_id: Totals(
+            rows=sum(states.values()),
+            settled=sum(n for state, n in states.items() if state not in OPEN),
+            taken=sum(n for state, n in states.items() if state in TAKEN),
+            delivered=states.get(S.DELIVERED, 0),
+        )
+        for campaign_id, states in counts.items()
+    }
+
+
+# --- One message --------------------------------------------------------------------------------------
+
+
+def decision(message: OutboundMessage, *, gateway: str) -> str:
+    """The stored verdict as a sentence: what let it leave, keeps it waiting, or kept it back."""
+    if message.code:
+        return why(message, gateway=gateway)
+    if isinstance(message.verdict, dict) and message.verdict.get("code"):
+        return reasons.sentence(str(message.verdict["code"]), message.verdict)
+    return reasons.waiting(message.waiting_for) if message.state == S.QUEUED else ""
+
+
+def timeline(message: OutboundMessage) -> list[tuple[datetime, str]]:
+    """(when, what) in order: our own steps and every receipt that came."""
+    steps = [
+        (message.created_at, "queued"),
+        (message.submitted_at, f"handed to the gateway (try {message.submit_no})"),
+        (message.accepted_at, "accepted by the gateway"),
+        (message.replied_at, "answered by the person"),
+        (message.opted_out_at, "opted out"),
+    ]
+    known = [(moment, words) for moment, words in steps if moment is not None]
+    for event in message.events.order_by("received_at", "pk")[:50]:
+        code = f", code {event.code}" if event.code else ""
+        known.append((event.received_at, f"receipt: {event.word}{code}"))
+    return sorted(known, key=lambda entry: entry[0])
