@@ -134,6 +134,10 @@ def sentence(error: DomainError) -> str:
 class AccountForm(forms.ModelForm[GatewayAccount]):
     """A gateway account with its credentials, which can be written and never read."""
 
+    base_url = forms.URLField(
+        max_length=200, assume_scheme="https", help_text="The provider's address, or the simulator's."
+    )
+
     class Meta:
         model = GatewayAccount
         fields = ["name", "kind", "base_url", "is_simulator", "max_calls"]

@@ -8,8 +8,20 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission, User
 from django.test import Client
 
-from campaigns.models import GatewayAccount, GatewayKind, Sender, SenderKind
-from contacts.models import Brand, ConsentEvent, Contact, Suppression
+from campaigns import lanes
+from campaigns.models import Campaign, GatewayAccount, GatewayKind, OutboundMessage, Sender, SenderKind
+from contacts import consent
+from contacts.models import (
+    Basis,
+    Brand,
+    ConsentEvent,
+    ConsentSource,
+    Contact,
+    ContactList,
+    ListMembership,
+    Purpose,
+    Suppression,
+)
 from smsdesk import phones, sealing
 from smsdesk.api import keys
 from smsdesk.models import ApiKey, Scope
@@ -106,3 +118,60 @@ def suppression(phone: str, *, brand: Brand | None, source: str) -> Suppression:
         hash="",
     )
     return Suppression.objects.create(subscriber_key=key, brand=brand, source=source, since=NOW, event=event)
+
+
+def opted_in(brand: Brand, **over) -> Contact:
+    """A contact who agreed to marketing of this brand, with proof."""
+    person = contact(**over)
+    proof = consent.Proof(wording="Text JOIN to get offers", method="keyword", act="texted JOIN")
+    consent.opt_in(
+        person,
+        brand=brand,
+        purposes=[Purpose.MARKETING],
+        basis=Basis.EXPRESS_WRITTEN,
+        source=ConsentSource.TEXT,
+        proof=proof,
+        occurred_at=NOW,
+        now=NOW,
+    )
+    return person
+
+
+def contact_list(*people: Contact, name: str = "") -> ContactList:
+    made = ContactList.objects.create(name=name or f"List {next(_numbers)}")
+    ListMembership.objects.bulk_create([ListMembership(list=made, contact=person) for person in people])
+    return made
+
+
+def campaign(*lists: ContactList, **over) -> Campaign:
+    """A draft that may be launched, to these lists."""
+    sends_from = over.pop("sender", None) or sender()
+    values = {
+        "name": f"Campaign {next(_numbers)}",
+        "brand": sends_from.brand,
+        "sender": sends_from,
+        "body": "{{ brand }}: 10 % off today. Reply STOP to opt out",
+        **over,
+    }
+    made = Campaign.objects.create(**values)
+    made.include.set(lists)
+    return made
+
+
+def outbound(campaign: Campaign, person: Contact, **over) -> OutboundMessage:
+    """A row of a campaign's ledger."""
+    values = {
+        "kind": "campaign",
+        "purpose": campaign.purpose,
+        "brand": campaign.brand,
+        "campaign": campaign,
+        "contact": person,
+        "subscriber_key": person.subscriber_key,
+        "phone": person.phone,
+        "sender": campaign.sender,
+        "lane": lanes.ensure(campaign.sender)[0],
+        "due_at": NOW,
+        "created_at": NOW,
+        **over,
+    }
+    return OutboundMessage.objects.create(**values)

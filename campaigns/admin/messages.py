@@ -2,7 +2,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.core.paginator import Paginator
-from django.db.models import QuerySet
+from django.db.models import QuerySet, Value
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
@@ -10,6 +10,7 @@ from django.utils.safestring import SafeString
 
 from campaigns import report_views, reports
 from campaigns.models import OutboundMessage, OutboundState
+from contacts.models import Contact
 from smsdesk import phones
 from smsdesk.admin import ReadOnlyModelAdmin
 
@@ -61,16 +62,22 @@ class OutboundMessageAdmin(ReadOnlyModelAdmin):
     ]
 
     def get_queryset(self, request: HttpRequest) -> "QuerySet[OutboundMessage]":
-        self._shows_bodies = request.user.has_perm("campaigns.view_message_body")
-        self._shows_phones = request.user.has_perm("contacts.view_full_phone")
-        return super().get_queryset(request)
+        # On the rows, not on this object: all requests share it.
+        return (
+            super()
+            .get_queryset(request)
+            .annotate(
+                shows_body=Value(request.user.has_perm("campaigns.view_message_body")),
+                shows_phone=Value(request.user.has_perm("contacts.view_full_phone")),
+            )
+        )
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
         return [name for _, options in self.fieldsets for name in options["fields"]]
 
     @admin.display(description="Number")
-    def number(self, message: OutboundMessage) -> str:
-        return message.phone if self._shows_phones else phones.mask(message.phone)
+    def number(self, message: Any) -> str:
+        return message.phone if message.shows_phone else phones.mask(message.phone)
 
     @admin.display(description="State", ordering="state")
     def pill(self, message: OutboundMessage) -> SafeString:
@@ -91,11 +98,12 @@ class OutboundMessageAdmin(ReadOnlyModelAdmin):
 
     @admin.display(description="Contact")
     def contact_link(self, message: OutboundMessage) -> str:
-        return str(message.contact) if message.contact_id and message.contact else "deleted since"
+        person = Contact.objects.filter(pk=message.contact_id).first()
+        return (person.name or person.ref) if person else "deleted since"
 
     @admin.display(description="Text")
-    def shown_body(self, message: OutboundMessage) -> str:
-        if not self._shows_bodies:
+    def shown_body(self, message: Any) -> str:
+        if not message.shows_body:
             return "Shown with the permission “Can read message texts”."
         return message.body or message.text or "Made when it leaves."
 
