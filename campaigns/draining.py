@@ -20,7 +20,7 @@ from django.db import DatabaseError, connection
 from campaigns import accounts, batch, lanes, pulse, recording
 from campaigns.models import GatewayAccount
 from campaigns.times import TIMES
-from smsdesk import clock, processes
+from smsdesk import clock, clusters, processes
 from smsdesk.gateways import client
 from smsdesk.gateways.contract import Gateway, SenderAddress, SubmitBatch
 from smsdesk.models import Heartbeat
@@ -66,6 +66,8 @@ def drain(*, seconds: float | None = None) -> bool:
         while not stop():
             _beat()
             pulse.beat()
+            if clusters.is_stopping():
+                stop.ask()
             stop.wait(LOOK_AGAIN)
     finally:
         stop.ask()
