@@ -64,17 +64,18 @@ def insert_rows(
     """
     if not rows:
         return []
-    fields = [model._meta.get_field(name) for name in columns]
+    fields: list[Any] = [model._meta.get_field(name) for name in columns]
     names = ", ".join(_quoted(field.column) for field in fields)
     source, parameters = _source(fields, [list(column) for column in zip(*rows, strict=True)])
-    wanted = ", ".join(_quoted(model._meta.get_field(name).column) for name in returning)
+    chosen: list[Any] = [model._meta.get_field(name) for name in returning]
+    wanted = ", ".join(_quoted(field.column) for field in chosen)
     statement = (
         f"INSERT INTO {_quoted(model._meta.db_table)} ({names}) SELECT {names} FROM {source} WHERE TRUE "
         f"ON CONFLICT DO NOTHING RETURNING {wanted}"
     )
     with connection.cursor() as cursor:
         cursor.execute(statement, parameters)
-        return cursor.fetchall()
+        return list(cursor.fetchall())
 
 
 def _source(fields: Sequence[Any], columns: Sequence[list[Any]]) -> tuple[str, list[Any]]:
