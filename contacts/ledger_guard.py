@@ -35,7 +35,9 @@ BEGIN SELECT RAISE(ABORT, '{_REFUSAL}'); END
 CREATE TRIGGER contacts_ledger_delete BEFORE DELETE ON contacts_consentevent
 WHEN NOT EXISTS (
     SELECT 1 FROM pragma_database_list
-    WHERE name = 'main' AND (file = '' OR file LIKE '%/test\\_%' ESCAPE '\\')
+    WHERE name = 'main' AND (
+        file = '' OR substr(file, length(rtrim(file, replace(file, '/', ''))) + 1) LIKE 'test\\_%' ESCAPE '\\'
+    )
 )
 BEGIN SELECT RAISE(ABORT, '{_REFUSAL}'); END
 """,

@@ -78,10 +78,10 @@ class _Timeline:
         common: list[Interval] = [(self.begins, self.ends)]
         for zone in zones:
             for rule in rules:
-                common = _overlap(common, _allowed(ZoneInfo(zone), rule, self.begins, self.ends, margin))
-        common = _joined(common)
-        self.openings = [opens for opens, _ in common]
-        self.closings = [closes for _, closes in common]
+                common = _overlap(common, _allowed(ZoneInfo(zone), rule, self.begins, self.ends))
+        kept = [(opens, closes - margin) for opens, closes in _joined(common) if opens < closes - margin]
+        self.openings = [opens for opens, _ in kept]
+        self.closings = [closes for _, closes in kept]
 
     def answers(self, at: datetime) -> bool:
         return self.begins <= at and at + HORIZON < self.ends
@@ -114,20 +114,19 @@ def opening(
     return timeline.openings[position]
 
 
-def _allowed(zone: ZoneInfo, rule: Rule, begins: datetime, ends: datetime, margin: timedelta) -> list[Interval]:
+def _allowed(zone: ZoneInfo, rule: Rule, begins: datetime, ends: datetime) -> list[Interval]:
     """The windows of one rule in one zone, day by day."""
     intervals: list[Interval] = []
     day = begins.astimezone(zone).date() - _DAY
     while (midnight := _midnight(day, zone)) < ends:
         window = rule.windows[day.weekday()]
         if window and not (rule.closed_on_holidays and day in _public_holidays(rule.region, day.year)):
-            closes = window[1] - int(margin.total_seconds())
             for segment_begins, segment_ends in _segments(midnight, _midnight(day + _DAY, zone), zone):
                 local = segment_begins.astimezone(zone)
                 # the UTC instant at which clocks of this segment's offset would show 00:00 of `day`
                 zero = datetime(day.year, day.month, day.day, tzinfo=UTC) - (local.utcoffset() or timedelta())
                 opens_at = max(zero + timedelta(seconds=window[0]), segment_begins)
-                closes_at = min(zero + timedelta(seconds=closes), segment_ends)
+                closes_at = min(zero + timedelta(seconds=window[1]), segment_ends)
                 if opens_at < closes_at:
                     intervals.append((opens_at, closes_at))
         day += _DAY
