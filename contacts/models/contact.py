@@ -1,5 +1,6 @@
 from django.db import models
 
+from smsdesk import phones
 from smsdesk.public_ids import PublicIdModel
 
 
@@ -52,7 +53,7 @@ class Contact(PublicIdModel):
         ]
 
     def __str__(self) -> str:
-        return self.name or self.phone
+        return self.name or phones.mask(self.phone)
 
 
 class ContactList(models.Model):

@@ -1,0 +1,154 @@
+"""Contacts, lists and brands in the admin."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.urls import URLPattern, path, reverse
+from django.utils import timezone
+from django.utils.html import format_html
+
+from contacts import contact_views, people
+from contacts.admin.paging import BoundedPaginator
+from contacts.forms import ContactForm
+from contacts.models import Brand, Contact, ContactList
+from smsdesk import phones
+from smsdesk.admin import BaseModelAdmin
+from smsdesk.errors import DomainError
+
+
+class CountryFilter(admin.SimpleListFilter):
+    title = "country"
+    parameter_name = "country"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        codes = Contact.objects.order_by("country").values_list("country", flat=True).distinct()
+        return [(code or "-", code or "Unknown") for code in codes]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Contact]) -> QuerySet[Contact]:
+        if self.value() is None:
+            return queryset
+        return queryset.filter(country="" if self.value() == "-" else self.value())
+
+
+@admin.register(Contact)
+class ContactAdmin(BaseModelAdmin):
+    form = ContactForm
+    list_filter = [CountryFilter, "lists"]
+    search_fields = ["name"]  # shows the box; what is searched says `get_search_results`
+    search_help_text = "A phone number in any format, the beginning of a name, or an external id"
+    ordering = ["-created_at", "-id"]
+    sortable_by = ["created_at"]
+    list_per_page = 50
+    paginator = BoundedPaginator
+    actions = None
+    change_list_template = "contacts/contact_list.html"
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        fields = ["name", "external_id", "language", "region", "time_zone", "attributes"]
+        return fields if obj else ["phone", *fields]
+
+    def get_list_display(self, request: HttpRequest) -> list[str]:
+        number = "full_phone" if may_see_phones(request) else "masked_phone"
+        return ["who", number, "country", "external_id", "language", "created_at"]
+
+    def get_list_display_links(self, request: HttpRequest, list_display: Any) -> list[str]:
+        return ["who"]
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Contact], search_term: str
+    ) -> tuple[QuerySet[Contact], bool]:
+        term = search_term.strip()
+        if not term:
+            return queryset, False
+        matches = Q(name__istartswith=term) | Q(external_id=term)
+        digits = "".join(c for c in term if c.isdigit())
+        if len(digits) >= 7:
+            matches |= Q(subscriber_key__in=_keys_of(term))
+        if len(digits) >= 4 and term.startswith("+") and may_see_phones(request):
+            matches |= Q(phone__startswith=f"+{digits}")
+        return queryset.filter(matches), False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False  # erasing a person is a verb of its own; the ledgers name them
+
+    def get_urls(self) -> list[URLPattern]:
+        wrap = self.admin_site.admin_view
+        own = [
+            path("<int:pk>/edit/", wrap(self.edit_view), name="contacts_contact_edit"),
+            path("<int:pk>/opt-out/", wrap(contact_views.opt_out), name="contacts_contact_opt_out"),
+            path("<int:pk>/opt-in/", wrap(contact_views.opt_in), name="contacts_contact_opt_in"),
+        ]
+        return own + super().get_urls()
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        """The page of the person; the form behind "Edit" is `edit_view`."""
+        return contact_views.page(request, object_id)
+
+    def edit_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        return super().change_view(request, str(pk), extra_context={"show_save_and_add_another": False})
+
+    def save_model(self, request: HttpRequest, obj: Contact, form: Any, change: bool) -> None:
+        if change:
+            people.change(obj, fields=form.values())
+            return
+        parsed = phones.parse(form.cleaned_data["phone"], default_region="")
+        obj.pk = people.add(parsed, fields=form.values(), now=timezone.now()).pk
+
+    @admin.display(description="Name", ordering="name")
+    def who(self, contact: Contact) -> str:
+        return contact.name or "No name"
+
+    @admin.display(description="Phone")
+    def full_phone(self, contact: Contact) -> str:
+        return phones.display(contact.phone)
+
+    @admin.display(description="Phone")
+    def masked_phone(self, contact: Contact) -> str:
+        return phones.mask(contact.phone)
+
+
+@admin.register(ContactList)
+class ContactListAdmin(BaseModelAdmin):
+    list_display = ["name", "description", "members", "created_at"]
+    search_fields = ["name"]
+    ordering = ["name"]
+    fields = ["name", "description"]
+    actions = None
+
+    @admin.display(description="Contacts")
+    def members(self, contact_list: ContactList) -> str:
+        address = f"{reverse('admin:contacts_contact_changelist')}?lists__id__exact={contact_list.pk}"
+        return format_html('<a href="{}">Show</a>', address)
+
+
+@admin.register(Brand)
+class BrandAdmin(BaseModelAdmin):
+    list_display = ["name", "default_country", "is_sending"]
+    prepopulated_fields = {"slug": ["name"]}
+    actions = None
+
+    @admin.display(description="Sending", boolean=True)
+    def is_sending(self, brand: Brand) -> bool:
+        return not brand.sending_paused
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False  # consent belongs to it
+
+
+def may_see_phones(request: HttpRequest) -> bool:
+    return request.user.has_perm("contacts.view_full_phone")
+
+
+def _keys_of(term: str) -> list[str]:
+    """Subscriber keys the term may mean: with its own country code, else in the country of each brand."""
+    keys = []
+    for country in {"", *Brand.objects.values_list("default_country", flat=True)}:
+        try:
+            keys.append(phones.parse(term, default_region=country).subscriber_key)
+        except DomainError:
+            continue
+    return keys

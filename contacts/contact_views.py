@@ -1,0 +1,130 @@
+"""The page of one contact, and what an employee records there."""
+
+from datetime import datetime
+from typing import Any
+
+from django.contrib import admin, messages
+from django.contrib.admin.models import CHANGE, LogEntry
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.template.response import TemplateResponse
+from django.utils import timezone
+from django.views.decorators.http import require_POST
+
+from contacts import consent, outlook
+from contacts.forms import InstantForm, OptInForm, OptOutForm
+from contacts.models import Basis, Brand, ConsentSource, Contact, Purpose
+from smsdesk import phones
+from smsdesk.errors import DomainError
+
+
+def page(request: HttpRequest, object_id: str) -> HttpResponse:
+    contact = _visible(request, object_id)
+    return _show(request, contact, opt_out_form=OptOutForm(), opt_in_form=OptInForm())
+
+
+@require_POST
+def opt_out(request: HttpRequest, pk: int) -> HttpResponse:
+    contact = _visible(request, str(pk))
+    _require(request, "contacts.opt_out_contact")
+    form = OptOutForm(request.POST)
+    if not form.is_valid():
+        return _show(request, contact, opt_out_form=form, opt_in_form=OptInForm())
+    brand, now = form.cleaned_data["optout_brand"], timezone.now()
+    consent.opt_out(
+        contact,
+        brand=brand,
+        source=ConsentSource.ADMIN,
+        occurred_at=now,
+        now=now,
+        by=request.user.get_username(),
+        note=form.cleaned_data["note"],
+    )
+    _log(request, contact, f"Recorded an opt-out from {brand or 'every brand'}.")
+    messages.success(request, f"Opted out of {brand or 'every brand'}. Nothing more will be sent.")
+    return redirect("admin:contacts_contact_change", contact.pk)
+
+
+@require_POST
+def opt_in(request: HttpRequest, pk: int) -> HttpResponse:
+    contact = _visible(request, str(pk))
+    _require(request, "contacts.change_contact")
+    form = OptInForm(request.POST)
+    if form.is_valid() and _record_opt_in(request, contact, form):
+        _log(request, contact, f"Recorded an opt-in to {form.cleaned_data['brand']} with proof.")
+        return redirect("admin:contacts_contact_change", contact.pk)
+    return _show(request, contact, opt_out_form=OptOutForm(), opt_in_form=form)
+
+
+def _record_opt_in(request: HttpRequest, contact: Contact, form: OptInForm) -> bool:
+    given = form.cleaned_data
+    proof = consent.Proof(
+        wording=given["wording"], method=given["source"], act=given["act"], document=given["document"]
+    )
+    try:
+        consent.opt_in(
+            contact,
+            brand=given["brand"],
+            purposes=[Purpose(given["purpose"])],
+            basis=Basis(given["basis"]),
+            source=ConsentSource(given["source"]),
+            proof=proof,
+            occurred_at=given["occurred_at"],
+            now=timezone.now(),
+            by=request.user.get_username(),
+        )
+    except DomainError as error:
+        form.add_error(None, error.sentence())
+        return False
+    if outlook.suppressions(contact):
+        messages.warning(request, "Recorded. An opt-out still stands: only the person's own act can lift it.")
+    else:
+        messages.success(request, "Recorded, with its proof.")
+    return True
+
+
+def _show(
+    request: HttpRequest, contact: Contact, *, opt_out_form: OptOutForm, opt_in_form: OptInForm
+) -> HttpResponse:
+    now = timezone.now()
+    instant = InstantForm(request.GET if "at" in request.GET else None)
+    at: datetime = (instant.is_valid() and instant.cleaned_data["at"]) or now
+    may_see = request.user.has_perm("contacts.view_full_phone")
+    context: dict[str, Any] = {
+        **admin.site.each_context(request),
+        "opts": Contact._meta,
+        "title": contact.name or "Contact",
+        "contact": contact,
+        "number": phones.display(contact.phone) if may_see else phones.mask(contact.phone),
+        "local_times": outlook.local_times(contact, at=now),
+        "lists": contact.lists.order_by("name"),
+        "answers": outlook.answers(contact, brands=Brand.objects.order_by("name"), at=at),
+        "at": at,
+        "instant_form": instant,
+        "suppressions": outlook.suppressions(contact),
+        "hold": outlook.open_hold(contact),
+        "history": outlook.history(contact),
+        "opt_out_form": opt_out_form,
+        "opt_in_form": opt_in_form,
+        "may_opt_out": request.user.has_perm("contacts.opt_out_contact"),
+        "may_change": request.user.has_perm("contacts.change_contact"),
+    }
+    return TemplateResponse(request, "contacts/contact.html", context)
+
+
+def _visible(request: HttpRequest, object_id: str) -> Contact:
+    if not (request.user.has_perm("contacts.view_contact") or request.user.has_perm("contacts.change_contact")):
+        raise PermissionDenied
+    if not (object_id.isascii() and object_id.isdigit()):
+        raise Http404("There is no such contact.")
+    return get_object_or_404(Contact, pk=int(object_id))
+
+
+def _require(request: HttpRequest, permission: str) -> None:
+    if not request.user.has_perm(permission):
+        raise PermissionDenied
+
+
+def _log(request: HttpRequest, contact: Contact, what: str) -> None:
+    LogEntry.objects.log_actions(request.user.pk, [contact], CHANGE, change_message=what, single_object=True)
