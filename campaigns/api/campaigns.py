@@ -11,7 +11,7 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from campaigns import lifecycle
+from campaigns import lifecycle, lint, reports
 from campaigns.api import drafts
 from campaigns.api.senders import refuse_real
 from campaigns.models import Campaign, CampaignState
@@ -47,6 +47,35 @@ class CampaignOut(StrictSerializer):
 
     def get_exclude(self, campaign: Campaign) -> list[str]:
         return sorted(one.name for one in campaign.exclude.all())
+
+
+class LineOut(StrictSerializer):
+    code = Text()
+    sentence = Text()
+    count = serializers.IntegerField()
+    of = serializers.IntegerField(help_text="Denominator.")
+
+
+class ReportOut(StrictSerializer):
+    campaign = Ref(prefix="cmp")
+    state = serializers.ChoiceField(choices=CampaignState.choices, source="campaign.state")
+    targeted = serializers.IntegerField(source="figures.targeted", help_text="People the audience had at launch.")
+    queued = serializers.IntegerField(source="figures.queued")
+    submitting = serializers.IntegerField(source="figures.submitting")
+    accepted = serializers.IntegerField(source="figures.taken", help_text="Taken by the gateway.")
+    delivered = serializers.IntegerField(source="figures.delivered")
+    failed = serializers.IntegerField(source="figures.failed")
+    unknown = serializers.IntegerField(source="figures.unknown", help_text="May have been sent.")
+    parked = serializers.IntegerField(source="figures.parked", help_text="Wait for a person to settle them.")
+    skipped = serializers.IntegerField(source="figures.skipped")
+    cancelled = serializers.IntegerField(source="figures.cancelled")
+    replied = serializers.IntegerField(source="figures.replied")
+    opted_out = serializers.IntegerField(source="figures.opted_out")
+    parts = serializers.IntegerField(source="figures.parts", help_text="Of the accepted ones: what is billed.")
+    duplicates = serializers.IntegerField(source="campaign.duplicates")
+    waiting = LineOut(many=True, source="figures.waiting", help_text="Why queued ones wait.")
+    skips = LineOut(many=True, source="figures.skips", help_text="Why some were skipped or cancelled.")
+    failures = LineOut(many=True, source="figures.failures", help_text="Why some failed.")
 
 
 class CampaignFilters(ListFilters):
@@ -103,7 +132,10 @@ class Campaigns(views.Endpoint):
     @idempotency.once
     def launch(self, request: Request, id: str) -> Response:
         """From here on its text and audience are frozen; it begins at `send_at`, or at once."""
-        refuse_real(self._row(id).sender, key=request.auth)
+        campaign = self._row(id)
+        refuse_real(campaign.sender, key=request.auth)
+        for error in lint.as_errors(lint.check(campaign, body=campaign.body)):
+            raise error
         return self._move(request, id, lifecycle.launch)
 
     @extend_schema(request=Empty, responses=CampaignOut, summary="Pause")
@@ -125,6 +157,14 @@ class Campaigns(views.Endpoint):
     def cancel(self, request: Request, id: str) -> Response:
         """Cannot be undone; what has left stays sent."""
         return self._move(request, id, lifecycle.cancel)
+
+    @extend_schema(responses=ReportOut, summary="How it goes, or went")
+    @action(detail=True, methods=["get"])
+    def report(self, request: Request, id: str) -> Response:
+        """Figures of the ledger at this moment. The messages themselves: `/messages/?campaign=…`."""
+        campaign = self._row(id)
+        figures = reports.figures(campaign, now=timezone.now())
+        return Response(ReportOut({"campaign": campaign, "figures": figures}).data)
 
     def _row(self, ref: str) -> Campaign:
         campaign: Campaign = views.find(self.get_queryset(), ref, prefix="cmp")

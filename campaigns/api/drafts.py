@@ -8,16 +8,16 @@ from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
 from rest_framework import serializers
 
-from campaigns import rendering
+from campaigns import drafting, rendering
 from campaigns.api.messages import PURPOSES
 from campaigns.api.senders import choose
-from campaigns.models import Campaign, CampaignState
+from campaigns.models import Campaign
 from contacts.api.brands import brand_of
 from contacts.models import ContactList
 from smsdesk import sms_text
 from smsdesk.api.fields import Moment, StrictSerializer, Text
 from smsdesk.api.problems import Problem
-from smsdesk.errors import Invalid, WrongState
+from smsdesk.errors import Invalid
 from smsdesk.models import ApiKey
 
 
@@ -38,7 +38,8 @@ def create(given: dict[str, Any], *, key: ApiKey, by: AbstractBaseUser) -> Campa
     values, lists = _values(given, key=key)
     with transaction.atomic():
         campaign = Campaign.objects.create(**values, created_by_id=by.pk)
-        _set_lists(campaign, lists)
+        for name, chosen in lists.items():
+            getattr(campaign, name).set(chosen)
     return campaign
 
 
@@ -47,18 +48,9 @@ def change(campaign: Campaign, given: dict[str, Any], *, key: ApiKey, seen: str 
     values, lists = _values(given, key=key)
     with transaction.atomic():
         current = Campaign.objects.select_for_update(no_key=True).get(pk=campaign.pk)
-        if current.state != CampaignState.DRAFT:
-            raise WrongState(
-                "wrong_state",
-                f"This campaign is {current.get_state_display().lower()}; its text and audience are frozen.",
-                field="state",
-                value=current.state,
-                cure="Create another campaign.",
-            )
         if seen is not None and seen not in ("*", etag(current)):
             raise Problem(412, "changed_meanwhile", "Somebody has changed this campaign. Read it again.")
-        Campaign.objects.filter(pk=campaign.pk, state=CampaignState.DRAFT).update(**values, updated_at=now)
-        _set_lists(current, lists)
+        drafting.save(current, values=values, lists=lists, now=now)
         current.refresh_from_db()
     return current
 
@@ -78,7 +70,8 @@ def _values(given: dict[str, Any], *, key: ApiKey) -> tuple[dict[str, Any], dict
     if "body" in given:
         values["body"] = sms_text.clean(given["body"]).strip()
         if values["body"]:
-            rendering.compile(values["body"])
+            template = rendering.compile(values["body"])
+            template.refuse_unknown_fields(drafting.attributes_known(template.fields))
     return values, lists
 
 
@@ -94,10 +87,3 @@ def _lists(names: Sequence[str], *, field: str) -> list[ContactList]:
                 cure="Make it in the desk or by an import first.",
             )
     return list(found.values())
-
-
-def _set_lists(campaign: Campaign, lists: dict[str, Sequence[ContactList]]) -> None:
-    if "include" in lists:
-        campaign.include.set(lists["include"])
-    if "exclude" in lists:
-        campaign.exclude.set(lists["exclude"])

@@ -14,7 +14,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from campaigns import eligibility, sending
+from campaigns import eligibility, reports, sending
 from campaigns.api.senders import choose
 from campaigns.models import MessageKind, OutboundMessage, OutboundState, Priority, Sender
 from contacts import gathering, people, permission
@@ -23,7 +23,7 @@ from contacts.models import Contact, Purpose
 from smsdesk import phones, sms_text
 from smsdesk.api import idempotency, views
 from smsdesk.api.fields import Moment, Ref, StrictSerializer, Text
-from smsdesk.api.filters import ListFilters
+from smsdesk.api.filters import ListFilters, RefFilter
 from smsdesk.api.problems import Problem
 from smsdesk.errors import Conflict, Invalid
 from smsdesk.models import ApiKey, Scope
@@ -62,7 +62,7 @@ class MessageOut(StrictSerializer):
     encoding = Text()
     parts = serializers.IntegerField(allow_null=True)
     code = Text(help_text="Why it was skipped, rejected or cancelled.")
-    reason = serializers.SerializerMethodField(help_text="The code in a sentence.")
+    reason = serializers.SerializerMethodField(help_text="Why it is in this state, in a sentence.")
     waiting_for = Text(help_text="Why a queued message waits.")
     error_code = Text(help_text="The gateway's own word.")
     is_test = serializers.BooleanField(source="sender.account.is_simulator", help_text="Went to a simulator.")
@@ -79,7 +79,7 @@ class MessageOut(StrictSerializer):
         return message.body or message.text
 
     def get_reason(self, message: OutboundMessage) -> str:
-        return permission.sentence(message.code, message.verdict or {}) if message.code else ""
+        return reports.why(message, gateway=message.sender.account.kind)
 
 
 class EventOut(StrictSerializer):
@@ -112,6 +112,8 @@ class MessageFilters(ListFilters):
     state = django_filters.ChoiceFilter(choices=OutboundState.choices)
     kind = django_filters.ChoiceFilter(choices=MessageKind.choices)
     phone = PhoneFilter(field_name="subscriber_key", label="E.164.")
+    contact = RefFilter(field_name="contact__public_id", prefix="con", label="Of this contact.")
+    campaign = RefFilter(field_name="campaign__public_id", prefix="cmp", label="Of this campaign.")
 
 
 class Messages(views.Endpoint):

@@ -7,11 +7,14 @@ import django_filters
 from django import forms
 from django.db.models import QuerySet
 from django_filters.rest_framework import DjangoFilterBackend
+from drf_spectacular.utils import extend_schema_field
 from rest_framework.request import Request
 
+from smsdesk import public_ids
 from smsdesk.api.fields import read_moment
 from smsdesk.api.paging import PARAMETERS
 from smsdesk.api.problems import Problem
+from smsdesk.errors import Invalid
 
 
 class StrictFilterBackend(DjangoFilterBackend):  # type: ignore[misc]
@@ -40,8 +43,32 @@ class MomentField(forms.Field):
         return moment
 
 
+@extend_schema_field({"type": "string", "format": "date-time"})
 class MomentFilter(django_filters.Filter):  # type: ignore[misc]
     field_class = MomentField
+
+
+class RefField(forms.Field):
+    """A public id, read into its UUID."""
+
+    def __init__(self, *, prefix: str, **options: Any) -> None:
+        super().__init__(**options)
+        self.prefix = prefix
+
+    def clean(self, value: Any) -> Any:
+        if value in (None, ""):
+            return None
+        try:
+            return public_ids.parse(str(value), prefix=self.prefix)
+        except Invalid as error:
+            raise forms.ValidationError(error.sentence(), code=error.code) from None
+
+
+@extend_schema_field({"type": "string"})
+class RefFilter(django_filters.Filter):  # type: ignore[misc]
+    """Rows that belong to another row: `RefFilter(field_name="campaign__public_id", prefix="cmp")`."""
+
+    field_class = RefField
 
 
 class ListFilters(django_filters.FilterSet):  # type: ignore[misc]

@@ -8,12 +8,14 @@ from campaigns.api.campaigns import Campaigns
 from campaigns.api.messages import Messages
 from contacts.api.consents import Consents
 from contacts.api.contacts import Contacts
+from inbound.api.conversations import Conversations
 from smsdesk.api.docs import Docs, missing
 from smsdesk.api.me import Me
 
 router = SimpleRouter()
 router.register("v1/campaigns", Campaigns, basename="campaigns")
 router.register("v1/messages", Messages, basename="messages")
+router.register("v1/conversations", Conversations, basename="conversations")
 router.register("v1/contacts", Contacts, basename="contacts")
 
 urlpatterns = [
