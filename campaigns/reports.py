@@ -1,13 +1,13 @@
 """What became of a campaign: figures from the ledger only, in one grouped query, each with its denominator."""
 
 import csv
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.db.models import Count, F, Max, Min, Q, QuerySet, Sum
-from django.db.models.functions import TruncDay, TruncHour, TruncMinute
+from django.db.models.functions import Trunc
 
 from campaigns import failures, reasons
 from campaigns.models import Campaign, CampaignState, OutboundMessage, OutboundState
@@ -105,7 +105,7 @@ def figures(campaign: Campaign, *, now: datetime) -> Figures:
     return _figures(groups, gateway=kind)
 
 
-def _figures(groups: list[dict[str, Any]], *, gateway: str) -> Figures:
+def _figures(groups: Sequence[Mapping[str, Any]], *, gateway: str) -> Figures:
     def total(*states: str) -> int:
         return sum(group["n"] for group in groups if group["state"] in states)
 
@@ -132,7 +132,7 @@ def _figures(groups: list[dict[str, Any]], *, gateway: str) -> Figures:
 
 
 def _lines(
-    groups: list[dict[str, Any]], *, states: tuple[str, ...], by: str, of: int, gateway: str
+    groups: Sequence[Mapping[str, Any]], *, states: tuple[str, ...], by: str, of: int, gateway: str
 ) -> tuple[Line, ...]:
     """The rows in these states by one column, largest first."""
     counts: dict[tuple[str, str], int] = {}
@@ -173,20 +173,20 @@ def over_time(campaign: Campaign) -> tuple[str, list[Bucket]]:
     span = rows.aggregate(first=Min("submitted_at"), last=Max("submitted_at"))
     if span["first"] is None:
         return "minute", []
-    length = span["last"] - span["first"]
-    if length < timedelta(minutes=100):
-        unit, truncated = "minute", TruncMinute("submitted_at")
-    elif length < timedelta(hours=100):
-        unit, truncated = "hour", TruncHour("submitted_at")
-    else:
-        unit, truncated = "day", TruncDay("submitted_at")
+    unit = _unit(span["last"] - span["first"])
     found = (
-        rows.annotate(bucket=truncated)
+        rows.annotate(bucket=Trunc("submitted_at", unit))
         .values("bucket")
         .annotate(sent=Count("pk", filter=Q(state__in=TAKEN)), delivered=Count("pk", filter=Q(state=S.DELIVERED)))
         .order_by("bucket")
     )
     return unit, [Bucket(row["bucket"], row["sent"], row["delivered"]) for row in found[:400]]
+
+
+def _unit(length: timedelta) -> str:
+    if length < timedelta(minutes=100):
+        return "minute"
+    return "hour" if length < timedelta(hours=100) else "day"
 
 
 # --- Recipients ---------------------------------------------------------------------------------------

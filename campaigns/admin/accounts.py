@@ -3,6 +3,7 @@ from typing import Any
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.shortcuts import redirect
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -53,9 +54,8 @@ class GatewayAccountAdmin(BaseModelAdmin):
 
     def response_add(self, request: HttpRequest, obj: Any, post_url_continue: str | None = None) -> Any:
         """Straight on to the credentials."""
-        request.POST = request.POST.copy()  # type: ignore[assignment]
-        request.POST["_continue"] = "1"
-        return super().response_add(request, obj, post_url_continue)
+        messages.success(request, f"{obj.name} is there. Now its credentials.")
+        return redirect("admin:campaigns_gatewayaccount_change", obj.pk)
 
     @admin.display(description="State")
     def pill(self, account: GatewayAccount) -> SafeString:

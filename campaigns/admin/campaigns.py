@@ -65,8 +65,8 @@ class CampaignAdmin(BaseModelAdmin):
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
         campaign = self.get_object(request, object_id)
-        if campaign is None:
-            return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)
+        if campaign is None:  # which the page of the base class says
+            return super().change_view(request, object_id, form_url, extra_context)
         if campaign.state == CampaignState.DRAFT and self.has_change_permission(request, campaign):
             return redirect("admin:campaigns_campaign_step", campaign.pk, _first_open_step(campaign))
         return redirect("admin:campaigns_campaign_report", campaign.pk)

@@ -1,9 +1,23 @@
+from typing import Any
+
 from django.contrib import admin
 from django.http import HttpRequest
 
 from campaigns.admin.messages import EstimatingPaginator
 from campaigns.models import DeliveryEvent
 from smsdesk.admin import ReadOnlyModelAdmin
+
+FIELDS: list[Any] = [
+    "received_at",
+    "occurred_at",
+    "account",
+    "word",
+    "state",
+    "code",
+    "error_class",
+    "gateway_id",
+    "message",
+]
 
 
 @admin.register(DeliveryEvent)
@@ -18,17 +32,7 @@ class DeliveryEventAdmin(ReadOnlyModelAdmin):
     show_facets = admin.ShowFacets.NEVER
     search_fields = ["=gateway_id"]
     ordering = ["-pk"]
-    fields = [
-        "received_at",
-        "occurred_at",
-        "account",
-        "word",
-        "state",
-        "code",
-        "error_class",
-        "gateway_id",
-        "message",
-    ]
+    fields = FIELDS
 
     def get_readonly_fields(self, request: HttpRequest, obj: DeliveryEvent | None = None) -> list[str]:
-        return list(self.fields)
+        return FIELDS

@@ -21,7 +21,7 @@ class EstimatingPaginator(Paginator):  # type: ignore[type-arg]
     """Counts no further than `MOST_COUNTED`: the ledger may hold a hundred million rows."""
 
     @property
-    def count(self) -> int:  # type: ignore[override]
+    def count(self) -> int:
         rows: Any = self.object_list
         return int(rows.order_by()[:MOST_COUNTED].count())
 
@@ -61,19 +61,17 @@ class OutboundMessageAdmin(ReadOnlyModelAdmin):
         ("Outcome", {"fields": ["failure", "evidence_words", "replied_at", "opted_out_at"]}),
     ]
 
-    def get_queryset(self, request: HttpRequest) -> "QuerySet[OutboundMessage]":
+    def get_queryset(self, request: HttpRequest) -> "QuerySet[Any]":
         # On the rows, not on this object: all requests share it.
-        return (
-            super()
-            .get_queryset(request)
-            .annotate(
-                shows_body=Value(request.user.has_perm("campaigns.view_message_body")),
-                shows_phone=Value(request.user.has_perm("contacts.view_full_phone")),
-            )
+        rows: QuerySet[Any] = super().get_queryset(request)
+        rows = rows.annotate(
+            shows_body=Value(request.user.has_perm("campaigns.view_message_body")),
+            shows_phone=Value(request.user.has_perm("contacts.view_full_phone")),
         )
+        return rows
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
-        return [name for _, options in self.fieldsets for name in options["fields"]]
+        return [str(name) for _, options in self.fieldsets for name in options["fields"]]
 
     @admin.display(description="Number")
     def number(self, message: Any) -> str:
@@ -98,7 +96,7 @@ class OutboundMessageAdmin(ReadOnlyModelAdmin):
 
     @admin.display(description="Contact")
     def contact_link(self, message: OutboundMessage) -> str:
-        person = Contact.objects.filter(pk=message.contact_id).first()
+        person = Contact.objects.filter(pk=message.contact_id or 0).first()
         return (person.name or person.ref) if person else "deleted since"
 
     @admin.display(description="Text")
