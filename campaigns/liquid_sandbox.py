@@ -26,7 +26,7 @@ _TAGS = frozenset(["assign", "capture", "case", "comment", "echo", "if", "unless
 _OF_THE_PARSER = frozenset(["content", "output", "illegal"])
 
 
-class _Absent(Undefined):  # type: ignore[misc]
+class _Absent(Undefined):
     """A value that is not there: false, takes a default, and is noted when it would be printed."""
 
     __slots__ = ()
@@ -46,12 +46,12 @@ _noted = _Noted()
 
 
 def _shown(absent: Undefined) -> str:
-    """ "attributes.city" where the hint has the whole path, else the name."""
+    """The whole path (attributes.city) where the hint has it, else the name."""
     hint = str(absent.hint or "")
     return hint.removesuffix(" is undefined").strip("'\"") or str(absent.name)
 
 
-class _Sandbox(Environment):  # type: ignore[misc]
+class _Sandbox(Environment):
     output_stream_limit = 4 * LONGEST_BODY  # bytes
     local_namespace_limit = 2000
     context_depth_limit = 10

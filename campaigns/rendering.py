@@ -173,11 +173,14 @@ def _cleaned(value: object) -> str | int | float | None:
     return value if isinstance(value, int | float) else None
 
 
+_DIRECTION_OVERRIDES = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+
+
 def _plain(character: str) -> str:
     category = unicodedata.category(character)
     if character in "\n\r\t" or category in ("Zs", "Zl", "Zp"):
         return " "
-    if category in ("Cc", "Cs") or character in "‪‫‬‭‮⁦⁧⁨⁩":
+    if category in ("Cc", "Cs") or character in _DIRECTION_OVERRIDES:
         return ""
     return character
 
@@ -220,4 +223,4 @@ def _value_step(expression: Any) -> _Step | None:
         if len(expression.filters) > 1 or only.name != "default" or not isinstance(literal, StringLiteral):
             return None
         fallback = str(literal.value)
-    return _Step("", "attributes" if dotted else "", path[-1], fallback)
+    return _Step("", "attributes" if dotted else "", str(path[-1]), fallback)
