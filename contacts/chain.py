@@ -1,7 +1,8 @@
 """The consent ledger's chain: gapless numbers, each event's hash covers the one before.
 
-Every append takes the one head row last of all locks, so appends come one after another. The head is held until
-the caller commits: call a verb of `contacts/consent.py` late in a transaction, and commit soon after it.
+Every append takes the one head row last of all locks, so appends come one after another, and the head is held
+until the caller commits. So whatever points to an event is written before it (`reserve` gives it its id, foreign
+keys are checked at commit), `append` comes last, and the caller commits soon.
 """
 
 import hashlib
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from django.db import connection, transaction
+from django.db.models import Max
 
 from contacts.models import ConsentEvent, ConsentEvidence, LedgerHead
 
@@ -25,6 +27,22 @@ class Break:
 
     seq: int
     reason: str
+
+
+def reserve(events: Sequence[ConsentEvent]) -> None:
+    """Give events their ids before they are stored; inside the transaction that appends them."""
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT nextval(pg_get_serial_sequence('contacts_consentevent', 'id')) FROM generate_series(1, %s)",
+                [len(events)],
+            )
+            ids = [row[0] for row in cursor.fetchall()]
+    else:  # one writer at a time: nobody takes these meanwhile
+        last = ConsentEvent.objects.aggregate(last=Max("id"))["last"] or 0
+        ids = list(range(last + 1, last + 1 + len(events)))
+    for event, event_id in zip(events, ids, strict=True):
+        event.pk = event_id
 
 
 def append(events: Sequence[ConsentEvent]) -> list[ConsentEvent]:
@@ -43,7 +61,7 @@ def append(events: Sequence[ConsentEvent]) -> list[ConsentEvent]:
 
 
 def evidence_for(event: ConsentEvent, document: Mapping[str, str]) -> ConsentEvidence:
-    """Evidence whose commitment is set on the (not yet appended) event; store it after the append."""
+    """Evidence for a reserved event, on which it sets the commitment."""
     evidence = ConsentEvidence(event=event, salt=secrets.token_hex(16), document=dict(document))
     event.evidence_commitment = commitment(evidence)
     return evidence

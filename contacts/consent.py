@@ -213,11 +213,10 @@ def _record(contact: Contact, event: ConsentEvent, *, document: Mapping[str, str
     with transaction.atomic():
         lock([contact.pk])
         events = settling.events_of([contact.subscriber_key])
-        evidence = chain.evidence_for(event, document)
-        chain.append([event])
-        evidence.event = event
-        evidence.save(force_insert=True)
+        chain.reserve([event])
+        chain.evidence_for(event, document).save(force_insert=True)
         settling.settle({contact.subscriber_key: [*events.get(contact.subscriber_key, ()), event]})
+        chain.append([event])
     return event
 
 

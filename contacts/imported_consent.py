@@ -22,15 +22,19 @@ def record_import(keys: Sequence[tuple[str, str]], *, contact_import: ContactImp
     histories = settling.events_of(list(phones))
     proof = _proof(contact_import)
     new: dict[str, ConsentEvent] = {}
-    evidence: list[ConsentEvidence] = []
-    for key, phone in phones.items():
+    for key in phones:
         event = _event(key, contact_import, proof=proof, now=now)
         if not any(_says_the_same(known, event) for known in histories.get(key, ())):
             new[key] = event
-            evidence.append(chain.evidence_for(event, proof.as_document() | {"phone": phone}))
-    chain.append(list(new.values()))
-    ConsentEvidence.objects.bulk_create(evidence, batch_size=_BATCH)
+    events = list(new.values())
+    document = proof.as_document()
+    chain.reserve(events)
+    ConsentEvidence.objects.bulk_create(
+        [chain.evidence_for(event, document | {"phone": phones[key]}) for key, event in new.items()],
+        batch_size=_BATCH,
+    )
     settling.settle({key: [*histories.get(key, ()), event] for key, event in new.items()})
+    chain.append(events)
     return len(new)
 
 
