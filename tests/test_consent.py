@@ -455,3 +455,9 @@ def test_a_second_yes_after_stop_confirms_nothing(person, brand):
         person, brand=brand, purposes=[MARKETING], source=ConsentSource.TEXT, proof=PROOF, occurred_at=NOW, now=NOW
     )
     assert (state(person).is_active, state(person).is_confirmed) == (False, False)
+
+
+def test_a_new_contact_is_dated_by_the_callers_clock():
+    made = consent.get_or_add(phones.parse("+12125550177", default_region="US"), now=days_ago(3))
+    made.refresh_from_db()
+    assert (made.created_at, made.country) == (days_ago(3), "US")

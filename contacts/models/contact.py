@@ -1,4 +1,5 @@
 from django.db import models
+from django.utils import timezone
 
 from smsdesk import phones
 from smsdesk.public_ids import PublicIdModel
@@ -36,7 +37,7 @@ class Contact(PublicIdModel):
     # Id of the import that last wrote this row: a second line of the same file is then known as a duplicate.
     last_import = models.BigIntegerField(null=True, editable=False)
     last_inbound_at = models.DateTimeField(null=True, blank=True)
-    created_at = models.DateTimeField(auto_now_add=True)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
     updated_at = models.DateTimeField(auto_now=True)
 
     class Meta:
