@@ -49,6 +49,7 @@ class Faults:
     latency_ms: float = 0.0
     receipt_delay_ms: float = 500.0
     receipts: bool = True
+    magic_numbers: bool = True
     rate_429: float = 0.0
     rate_5xx: float = 0.0
     rate_reset_before: float = 0.0
@@ -80,9 +81,9 @@ def changed(faults: Faults, values: dict[str, Any]) -> Faults:
 def _checked(name: str, value: Any) -> Any:
     if name == "seed":
         return str(value)[:100]
-    if name == "receipts":
+    if name in ("receipts", "magic_numbers"):
         if not isinstance(value, bool):
-            raise BadFault("receipts must be true or false.")
+            raise BadFault(f"{name} must be true or false, not {value!r}.")
         return value
     limit = 1.0 if name in RATES else 600_000.0
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= limit:
@@ -121,7 +122,7 @@ MEANINGS: dict[str, str] = {
 
 def fate(faults: Faults, *, reference: str, number: int, to: str) -> Fate:
     """What becomes of the `number`-th submit of `reference` to handset `to`."""
-    by_number = NUMBERS.get(to) or ENDINGS.get(to[-4:])
+    by_number = (NUMBERS.get(to) or ENDINGS.get(to[-4:])) if faults.magic_numbers else None
     if by_number is not None:
         return _of_number(by_number, faults=faults, number=number)
     if not faults.has_rates():

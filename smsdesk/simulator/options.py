@@ -52,6 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--latency", type=float, default=0.0, metavar="MS", help="delay of every answer to a send call")
     add("--receipt-delay", type=float, default=500.0, metavar="MS", help="from accepting to the last receipt")
     add("--no-receipts", action="store_true", help="send no receipts at all")
+    add("--no-magic-numbers", action="store_true", help="no number misbehaves: for bulk runs over number ranges")
     for name in faults.RATES:
         add(f"--{name.replace('_', '-')}", type=float, default=0.0, metavar="RATE", help="from 0 to 1")
 
@@ -64,6 +65,7 @@ def from_arguments(values: dict[str, Any]) -> Options:
         "latency_ms": values["latency"],
         "receipt_delay_ms": values["receipt_delay"],
         "receipts": not values["no_receipts"],
+        "magic_numbers": not values["no_magic_numbers"],
     }
     return Options(
         host=values["host"],
