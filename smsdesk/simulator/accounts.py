@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
+from smsdesk.simulator.numbering import digits
+
 DIALECTS = ("infobip", "twilio")
 
 
@@ -72,7 +74,7 @@ class AccountBook:
         parsed = [self._parse(entry, number) for number, entry in enumerate(listed, start=1)]
         if len({account.name for account in parsed}) < len(parsed):
             raise BadAccounts("every account needs a name of its own.")
-        self.phones = tuple(DemoPhone(str(phone["number"]), str(phone.get("name", ""))) for phone in phones)
+        self.phones = tuple(_phone(phone, number) for number, phone in enumerate(phones, start=1))
         self.accounts = {(account.dialect, account.key): account for account in parsed}
 
     def find(self, dialect: str, *, key: str, secret: str) -> Account | None:
@@ -103,12 +105,15 @@ class AccountBook:
         names = ("api_key",) if dialect == "infobip" else ("account_sid", "auth_token")
         if not isinstance(credentials, dict) or not all(credentials.get(name) for name in names):
             raise BadAccounts(f"{where}: credentials must hold {' and '.join(names)}.")
+        senders = entry.get("senders", [])
+        if not isinstance(senders, list) or not all(isinstance(sender, str) for sender in senders):
+            raise BadAccounts(f"{where}: senders must be a list of texts, such as +12025550199 or Lumen.")
         return Account(
             dialect=dialect,
             name=str(entry.get("name") or f"{dialect} {number}"),
             key=str(credentials[names[0]]),
             secret=str(credentials["auth_token"]) if dialect == "twilio" else "",
-            senders=tuple(str(sender) for sender in entry.get("senders", ())),
+            senders=tuple(senders),
             inbound_url=self._absolute(str(entry.get("inbound_url") or ""), where),
             answers_stop=bool(entry.get("answers_stop", dialect == "twilio")),
         )
@@ -119,3 +124,9 @@ class AccountBook:
         if url and urlsplit(url).scheme not in ("http", "https"):
             raise BadAccounts(f"{where}: inbound_url {url!r} must begin with http:// or https://, or give --desk.")
         return url
+
+
+def _phone(entry: Any, number: int) -> DemoPhone:
+    if not isinstance(entry, dict) or not digits(str(entry.get("number"))):
+        raise BadAccounts(f"phone {number}: number must be international, such as +12025550123.")
+    return DemoPhone(f"+{digits(str(entry['number']))}", str(entry.get("name") or ""))

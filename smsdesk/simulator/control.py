@@ -48,7 +48,7 @@ async def _body(request: web.Request) -> dict[str, Any]:
         raise BadControl("Send the request as application/json.")
     try:
         body = json.loads(await request.read())
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise BadControl("The body must be JSON in UTF-8.") from error
     if not isinstance(body, dict):
         raise BadControl("The body must be a JSON object.")

@@ -63,7 +63,7 @@ def parse_send(body: bytes, account: Account, *, new_id: Any) -> tuple[str, list
     """Bulk id and messages of a send call. Raises BadRequest naming the property."""
     try:
         request = json.loads(body)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise BadRequest("body", "must be JSON in UTF-8") from error
     entries = request.get("messages") if isinstance(request, dict) else None
     if not isinstance(entries, list) or not entries:

@@ -39,7 +39,9 @@ class Running:
 async def running(options: Options) -> AsyncIterator[Running]:
     """The simulator, listening. Raises CannotStart or BadAccounts."""
     carrier = _carrier(options)
-    runner = web.AppRunner(pages.application(carrier, is_loopback=_is_loopback(options.host)), access_log=None)
+    runner = web.AppRunner(
+        pages.application(carrier, is_loopback=_is_loopback(options.host)), access_log=None, shutdown_timeout=0.5
+    )
     await runner.setup()
     doors: set[FrontDoor] = set()
     other = runner.server
@@ -61,12 +63,23 @@ async def running(options: Options) -> AsyncIterator[Running]:
             carrier.receipts.run(), carrier.receipts.postman.run(), _flush(carrier.journal), _reread(carrier),
         )
     ]  # fmt: skip
+    for task in work:
+        task.add_done_callback(_complain)
     carrier.journal.note("start", {"port": port, "faults": asdict(carrier.faults)})
     try:
         yield Running(url=f"http://{options.host}:{port}", carrier=carrier)
     finally:
         listening.close()
         await _end(carrier, work=work, doors=doors, runner=runner)
+
+
+def _complain(task: asyncio.Task[None]) -> None:
+    # None of these ever returns: without one of them the carrier would lie.
+    if not task.cancelled():
+        error = task.exception()
+        task.get_loop().call_exception_handler(
+            {"message": f"simulator: {task.get_coro()} ended", "exception": error}
+        )
 
 
 async def _end(
@@ -79,7 +92,6 @@ async def _end(
     await asyncio.gather(*work, return_exceptions=True)
     await carrier.receipts.end()
     await carrier.receipts.postman.close()
-    await runner.shutdown()
     await runner.cleanup()
     carrier.journal.always("stop", {"accepted": carrier.accepted, "receipts_unsent": carrier.receipts.waiting})
     carrier.journal.close()
