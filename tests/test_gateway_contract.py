@@ -428,6 +428,13 @@ def test_a_proof_with_one_byte_changed_is_refused(case):
             case.gateway("http://x").verify(cases.request(case, **given))
 
 
+def test_a_secret_that_was_never_set_opens_nothing(case):
+    """There is no former secret: what is signed with the empty one is forged."""
+    empty = dict.fromkeys(case.credentials, "") | {"hook_user": "us"}
+    with pytest.raises(contract.HookRefused):
+        case.gateway("http://x").verify(cases.request(case, **case.hook(empty)))
+
+
 def test_proof_in_strange_letters_is_refused(case):
     given = case.hook(case.credentials)
     [name] = [name for name in given["headers"] if name != "Content-Type"]

@@ -269,6 +269,23 @@ def test_many_receipts_come_in_one_call_and_the_broken_ones_are_left_out():
     assert len({receipt.event_key for receipt in receipts}) == 200
 
 
+@pytest.mark.parametrize("word", [b"NaN", b"Infinity", b"-Infinity"])
+def test_a_number_no_database_stores_is_refused(word):
+    body = json.dumps({"results": [log(uuid.uuid4().hex)]}).encode().replace(b"0.01", word)
+    headers = {"Content-Type": "application/json"}
+    hook = cases.request(CASE, url="/hooks/5f0c/s3cret/status/", headers=headers, body=body)
+    with pytest.raises(contract.HookRefused):
+        CASE.gateway("http://x").parse(hook)
+
+
+def test_a_number_too_large_is_left_out_of_the_evidence():
+    body = json.dumps({"results": [log(uuid.uuid4().hex)]}).encode().replace(b"0.01", b"1e999")
+    headers = {"Content-Type": "application/json"}
+    hook = cases.request(CASE, url="/hooks/5f0c/s3cret/status/", headers=headers, body=body)
+    [receipt] = CASE.gateway("http://x").parse(hook).receipts
+    assert receipt.raw["price"] == {"currency": "EUR"}
+
+
 def test_an_inbound_text_gets_its_plus_back():
     told = {"messageId": "817790313235066447", "from": "385916242493", "to": "447700900100", "text": "Stop\x00 it"}
     [inbound] = parse("inbound", {**told, "receivedAt": "2026-03-04T12:00:00.000+0100", "keyword": "STOP"}).inbound

@@ -122,7 +122,7 @@ def kept(said: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, object]:
         value = said.get(name)
         if isinstance(value, str):
             found[name] = text(value, limit=200)
-        elif isinstance(value, bool | float) or (isinstance(value, int) and abs(value) < 10**15):
+        elif isinstance(value, bool | int | float) and abs(value) < 10**15:  # not NaN, not infinite
             found[name] = value
     return found
 
