@@ -127,4 +127,4 @@ def _require(request: HttpRequest, permission: str) -> None:
 
 
 def _log(request: HttpRequest, contact: Contact, what: str) -> None:
-    LogEntry.objects.log_actions(request.user.pk, [contact], CHANGE, change_message=what, single_object=True)
+    LogEntry.objects.log_actions(request.user.pk or 0, [contact], CHANGE, change_message=what, single_object=True)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from django import forms
-from django.core.files.uploadedfile import UploadedFile
+from django.core.files import File
 
 from contacts import importing, mapping, uploads
 from contacts.forms import DATE_TIME
@@ -23,8 +23,8 @@ class UploadForm(forms.Form):
         "tab or |. At most 256 MB.",
     )
 
-    def clean_file(self) -> UploadedFile:
-        file: UploadedFile = self.cleaned_data["file"]
+    def clean_file(self) -> File[bytes]:
+        file: File[bytes] = self.cleaned_data["file"]
         if (file.size or 0) > uploads.MAX_BYTES:
             raise forms.ValidationError("The file is larger than 256 MB. Split it, each part with the header line.")
         return file

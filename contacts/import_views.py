@@ -49,7 +49,7 @@ def upload(request: HttpRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         file = form.cleaned_data["file"]
         try:
-            made = uploads.store(file.chunks(), filename=file.name, by=request.user)
+            made = uploads.store(file.chunks(), filename=file.name, by_id=request.user.pk)
         except DomainError as error:
             form.add_error("file", f"{error.message} {error.cure}")
         else:
@@ -184,7 +184,7 @@ def _act(request: HttpRequest, pk: int, verb: Callable[[ContactImport], None], s
         messages.error(request, error.sentence())
     else:
         LogEntry.objects.log_actions(
-            request.user.pk, [contact_import], CHANGE, change_message=said, single_object=True
+            request.user.pk or 0, [contact_import], CHANGE, change_message=said, single_object=True
         )
         messages.success(request, said)
     return redirect("admin:contacts_contactimport_change", pk)

@@ -99,7 +99,8 @@ def suppression_reason(since: datetime) -> str:
 def external_ids_in_use(people: Mapping[str, Person]) -> dict[str, str]:
     """External id → subscriber key of the contact that has it already."""
     asked = [p.fields["external_id"] for p in people.values() if "external_id" in p.fields]
-    return dict(Contact.objects.filter(external_id__in=asked).values_list("external_id", "subscriber_key"))
+    owners = Contact.objects.filter(external_id__in=asked).values_list("external_id", "subscriber_key")
+    return {external_id: key for external_id, key in owners if external_id is not None}
 
 
 def _first_of_each_phone(

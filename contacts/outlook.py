@@ -1,6 +1,6 @@
 """What the page of one contact says: where they are, what stands against them, what may be sent now."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -45,7 +45,7 @@ class Change:
     evidence: dict[str, str]
 
 
-def answers(contact: Contact, *, brands: Sequence[Brand], at: datetime) -> list[Answer]:
+def answers(contact: Contact, *, brands: Iterable[Brand], at: datetime) -> list[Answer]:
     """The judge's verdict per brand and purpose, from one reading of the ledgers."""
     known = gathering.standing([contact.subscriber_key])
     person = gathering.Person(*(getattr(contact, name) for name in gathering.PERSON_FIELDS))

@@ -8,8 +8,6 @@ import codecs
 import hashlib
 from collections.abc import Iterable, Iterator
 
-from django.contrib.auth.models import AbstractBaseUser
-
 from contacts import reading
 from contacts.models import ContactImport, ImportChunk
 from smsdesk import sms_text
@@ -30,10 +28,10 @@ _SIGNATURES = {
 _UTF32 = (b"\xff\xfe\x00\x00", b"\x00\x00\xfe\xff")
 
 
-def store(pieces: Iterable[bytes], *, filename: str, by: AbstractBaseUser | None) -> ContactImport:
+def store(pieces: Iterable[bytes], *, filename: str, by_id: int | None) -> ContactImport:
     """Store a file and find out how it is to be read; raises `Invalid` and leaves nothing behind."""
     contact_import = ContactImport.objects.create(
-        filename=_shown_name(filename), sha256="", size=0, created_by_id=by.pk if by else None
+        filename=_shown_name(filename), sha256="", size=0, created_by_id=by_id
     )
     try:
         _take_in(contact_import, pieces)

@@ -30,7 +30,7 @@ pytestmark = pytest.mark.django_db
 def upload(content: bytes | str, *, piece: int = 65_536) -> ContactImport:
     raw = content.encode() if isinstance(content, str) else content
     pieces = (raw[i : i + piece] for i in range(0, len(raw), piece))
-    return uploads.store(pieces, filename="people.csv", by=None)
+    return uploads.store(pieces, filename="people.csv", by_id=None)
 
 
 def ready(content: bytes | str, **over) -> ContactImport:

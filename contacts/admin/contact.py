@@ -45,15 +45,15 @@ class ContactAdmin(BaseModelAdmin):
     actions = None
     change_list_template = "contacts/contact_list.html"
 
-    def get_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         fields = ["name", "external_id", "language", "region", "time_zone", "attributes"]
         return fields if obj else ["phone", *fields]
 
-    def get_list_display(self, request: HttpRequest) -> list[str]:
+    def get_list_display(self, request: HttpRequest) -> Any:
         number = "full_phone" if may_see_phones(request) else "masked_phone"
         return ["who", number, "country", "external_id", "language", "created_at"]
 
-    def get_list_display_links(self, request: HttpRequest, list_display: Any) -> list[str]:
+    def get_list_display_links(self, request: HttpRequest, list_display: Any) -> Any:
         return ["who"]
 
     def get_search_results(

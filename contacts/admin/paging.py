@@ -11,6 +11,6 @@ class BoundedPaginator(Paginator[Contact]):
     """Counts at most 10,000 rows: nobody pages further, and counting a million for every page is a scan."""
 
     @cached_property
-    def count(self) -> int:  # type: ignore[override]
+    def count(self) -> int:
         rows = self.object_list
         return rows.order_by()[:MOST].count() if isinstance(rows, QuerySet) else len(rows)
