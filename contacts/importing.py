@@ -14,7 +14,7 @@ from itertools import islice
 from django.db import DataError, IntegrityError, OperationalError, transaction
 from django.db.models import F, Q, QuerySet
 
-from contacts import fields, mapping, merging, reading, uploads
+from contacts import consent, fields, mapping, merging, reading, uploads
 from contacts.models import (
     Basis,
     Brand,
@@ -211,6 +211,9 @@ def _write(contact_import: ContactImport, batch: _Batch, *, token: uuid.UUID) ->
         )
         if not moved:
             raise _Lost
+        if contact_import.purpose:
+            # Last, because it locks the ledger's head, for which a STOP may be waiting.
+            consent.record_import(merged.taken, contact_import=contact_import, now=now)
 
 
 def _note(contact_import: ContactImport, problems: Sequence[mapping.Problem]) -> None:

@@ -13,7 +13,6 @@ from typing import Any
 
 from django.db.models import Q
 
-from contacts import consent
 from contacts.mapping import Person, Problem
 from contacts.models import Contact, ContactImport, ListMembership, Suppression, ZoneSource
 from smsdesk import bulk_sql, phones
@@ -57,6 +56,7 @@ class Merged:
     invalid: int = 0
     suppressed: int = 0
     problems: list[Problem] = field(default_factory=list)
+    taken: list[tuple[str, str]] = field(default_factory=list)  # subscriber key and phone of everybody taken
 
 
 def merge(people: Sequence[Person], *, contact_import: ContactImport, now: datetime) -> Merged:
@@ -77,10 +77,7 @@ def merge(people: Sequence[Person], *, contact_import: ContactImport, now: datet
     _complete([(contact, fresh[key]) for key, contact in known.items()], contact_import=contact_import, now=now)
     merged.created, merged.updated = len(new), len(known)
     _join([*new.values(), *(contact.pk for contact in known.values())], contact_import=contact_import, now=now)
-    if contact_import.purpose:
-        consent.record_import(
-            [(key, person.phone.e164) for key, person in fresh.items()], contact_import=contact_import, now=now
-        )
+    merged.taken = [(key, person.phone.e164) for key, person in fresh.items()]
     _report_suppressed(fresh, contact_import=contact_import, columns=columns, merged=merged)
     return merged
 
