@@ -77,10 +77,7 @@ def opt_in(
     by: str = "",
     expires_at: datetime | None = None,
 ) -> ConsentEvent:
-    """Record consent. Only the person's own act (a text, a web form) lifts a suppression, and not every one.
-
-    Raises `Invalid` for purposes nobody consents to, and for a time that lies in the future.
-    """
+    """Record consent; only the person's own act lifts a suppression. Raises `Invalid` for purposes and times."""
     event = ConsentEvent(
         subscriber_key=contact.subscriber_key,
         brand=brand,

@@ -19,8 +19,9 @@ _HIDDEN = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
 def fold(text: str) -> str:
     """Lower case, compatibility forms resolved, invisible characters gone: how texts are compared."""
     if not text.isascii():
-        text = unicodedata.normalize("NFKC", text.translate(_OTHER_DOTS))
-        text = "".join(c for c in text if unicodedata.category(c) != "Cf").casefold()
+        text = unicodedata.normalize("NFKC", text.translate(_OTHER_DOTS)).casefold()
+        for invisible in {c for c in set(text) if c > "\x7f" and unicodedata.category(c) == "Cf"}:
+            text = text.replace(invisible, "")
     return _HIDDEN.sub("", text).lower()
 
 
