@@ -187,6 +187,12 @@ def end(process: subprocess.Popen[bytes], *, seconds: float = 12) -> None:
     process.wait()
 
 
+def kill_group(process: subprocess.Popen[bytes]) -> None:
+    """kill -9 of the process and everything it started, which is its own session."""
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
 def workers_of(process: subprocess.Popen[bytes]) -> list[int]:
     """Pids of all living processes in the group of `process`, itself first."""
     found = []

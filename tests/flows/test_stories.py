@@ -1,0 +1,125 @@
+"""The desk's day, told through HTTP, a real worker cluster and the carrier's own log."""
+
+import re
+import uuid
+
+from tests import world
+from tests.benchmarks.people import number
+from tests.flows.company import Company
+
+SALE = "Acme: Hi {{ first_name }}, 20% off until Sunday. Reply STOP to opt out."
+
+
+def until(check, *, seconds=40, what):
+    return world.wait_until(check, seconds=seconds, what=what)
+
+
+def test_a_campaign_is_delivered_and_the_report_says_so(company: Company):
+    campaign = company.campaign(SALE)
+    until(lambda: len(company.messages(campaign=campaign, state="delivered")) == 60, what="all delivered")
+
+    report = until(lambda: (r := company.report(campaign))["state"] == "finished" and r, what="finished")
+    assert (report["audience"], report["delivered"]) == (60, 60)
+    phones = [line["to"] for line in company.accepted()]
+    assert len(phones) == len(set(phones)) == 60
+    assert company.accepted(to=number(7))[0]["body"].startswith("Acme: Hi Ana, 20% off")
+
+
+def test_join_is_consent_with_proof_and_gets_an_answer(company: Company):
+    phone = "+12025550177"
+    company.texts(phone, "join")
+    until(lambda: company.accepted(to=phone), what="the automatic reply")
+
+    assert company.accepted(to=phone)[0]["body"].startswith("Acme Deals: You're in!")
+    status, page = company.api("GET", f"/contacts/?phone={phone.replace('+', '%2B')}")
+    assert status == 200
+    status, consents = company.api("GET", f"/contacts/{page['data'][0]['id']}/consents/")
+    assert status == 200
+    granted = [
+        event for event in consents["data"] if event["kind"] == "opt_in" and "marketing" in event["purposes"]
+    ]
+    assert granted[0]["source"] == "text"
+    assert granted[0]["proof"]["wording"].startswith("Text JOIN to")
+
+
+def test_a_question_is_answered_by_an_agent_and_delivered(company: Company):
+    phone = "+12025550178"
+    company.texts(phone, "When do you open?", dialect="twilio")
+    conversation = until(lambda: company.api("GET", "/conversations/")[1]["data"], what="the conversation")[0]
+
+    status, answer = company.api(
+        "POST", f"/conversations/{conversation['id']}/reply/", {"text": "At nine."}, key=uuid.uuid4().hex
+    )
+
+    assert status in (201, 202), answer
+    until(lambda: company.accepted(to=phone), what="the reply at the carrier")
+    assert company.accepted(to=phone)[0]["body"] == "At nine."
+    until(lambda: [m["state"] for m in company.messages(phone=phone)] == ["delivered"], what="the reply's receipt")
+
+
+def test_an_api_send_with_the_same_idempotency_key_is_one_sms(company: Company):
+    order = {"to": number(1), "purpose": "transactional", "text": "Your parcel is at the door."}
+    before = len(company.accepted(to=number(1)))
+    first = company.api("POST", "/messages/", order, key="parcel-1182")
+    second = company.api("POST", "/messages/", order, key="parcel-1182")
+
+    assert first[0] == second[0] == 202
+    assert first[1]["recipients"][0]["message"]["id"] == second[1]["recipients"][0]["message"]["id"]
+    until(lambda: len(company.accepted(to=number(1))) > before, what="the SMS")
+    until(lambda: not company.messages(state="queued"), what="an empty queue")
+    assert len(company.accepted(to=number(1))) == before + 1
+
+
+def test_nothing_begins_for_a_phone_after_its_stop_was_answered(busy_company: Company):
+    company = busy_company
+    company.campaign(SALE)
+    until(lambda: len(company.accepted()) >= 40, what="the campaign under way")
+    sent = {line["to"].lstrip("+") for line in company.desk.carrier_log("seen")}
+    waiting = [number(i) for i in range(400) if number(i).lstrip("+") not in sent]
+    stopping = waiting[0:30:6] + waiting[60:120:20]
+
+    for phone in stopping:
+        company.texts(phone, "STOP")
+    answered = {line["from"]: line["taken_at"] for line in company.desk.carrier_log("inbound")}
+    until(lambda: not company.messages(state="queued"), seconds=60, what="the rest sent")
+
+    for phone in stopping:
+        moment = answered[phone]
+        calls = [line for line in company.desk.carrier_log("seen") if line["to"].lstrip("+") == phone.lstrip("+")]
+        sales = [line for line in calls if line["t"] > moment and not _is_confirmation(company, line)]
+        assert sales == [], phone
+    states = {m["to"]: m["state"] for m in company.messages(campaign=_only_campaign(company))}
+    assert {states[phone] for phone in stopping} <= {"cancelled", "skipped", "accepted"}
+    assert sum(states[phone] == "cancelled" for phone in stopping) >= len(stopping) - 2
+
+
+def test_a_worker_killed_in_mid_campaign_sends_nothing_twice_and_loses_nothing(busy_company: Company):
+    company = busy_company
+    campaign = company.campaign(SALE)
+    until(lambda: len(company.accepted()) >= 60, what="the campaign under way")
+
+    assert company.cluster is not None
+    world.kill_group(company.cluster)
+    left = company.messages(campaign=campaign, state="submitting")
+    assert len(left) <= 40  # the one batch of the one lane
+    company.cluster = company.desk.cluster()
+    until(
+        lambda: not any(company.messages(campaign=campaign, state=s) for s in ("queued", "submitting", "unknown")),
+        seconds=90,
+        what="every row settled",
+    )
+
+    references = [line["reference"] for line in company.accepted()]
+    phones = [line["to"] for line in company.accepted()]
+    assert len(references) == len(set(references)) == 400
+    assert len(set(phones)) == 400
+    assert {m["state"] for m in company.messages(campaign=campaign)} == {"accepted"}
+
+
+def _is_confirmation(company: Company, call: dict) -> bool:
+    bodies = {line["reference"]: line["body"] for line in company.accepted()}
+    return bool(re.search("unsubscribed", bodies.get(call["reference"], "")))
+
+
+def _only_campaign(company: Company) -> str:
+    return str(company.api("GET", "/campaigns/")[1]["data"][0]["id"])
