@@ -53,14 +53,24 @@ def rematch(*, now: datetime) -> int:
     return matched
 
 
-def prove(message_id: int, receipt: Receipt, *, submit_no: int, now: datetime) -> bool:
-    """A lookup found the message at the gateway: `unknown`/`parked` rise, for this very submit only."""
+def prove(message_id: int, receipt: Receipt, *, account: GatewayAccount, submit_no: int, now: datetime) -> bool:
+    """A lookup found the message at the gateway: `unknown`/`parked` rise, for this very submit only.
+
+    An id that another row of the account already has proves nothing: a list by number and time can name it twice.
+    """
+    taken = OutboundMessage.objects.filter(gateway_id=receipt.gateway_id, sender__account=account)
+    if receipt.gateway_id and taken.exclude(pk=message_id).exists():
+        return False
+    state = OutboundState(receipt.state) if receipt.state in states.RANK else OutboundState.ACCEPTED
+    final = (receipt.at or now) if states.RANK[state] >= 3 else None
+    values = (receipt.gateway_id, receipt.at or now, final, receipt.code[:40])
+    kind = receipt.error_class.value if receipt.error_class else ""
     with transaction.atomic():
         return bool(
             bulk_sql.update_rows(
                 OutboundMessage,
-                columns=("state", "gateway_id", "accepted_at"),
-                rows=[(message_id, receipt.state or "accepted", receipt.gateway_id, receipt.at or now)],
+                columns=("state", "gateway_id", "accepted_at", "final_at", "error_code", "error_class", "code"),
+                rows=[(message_id, state.value, *values, kind, "REFUSED" if states.RANK[state] == 3 else "")],
                 where="o.state IN ('unknown', 'parked') AND o.submit_no = %s",
                 parameters=[submit_no],
             )

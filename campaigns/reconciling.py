@@ -71,10 +71,10 @@ def _settle(account: GatewayAccount, rows: Sequence[OutboundMessage]) -> None:
     now = clock.database_now()
     for row in rows:
         receipt = found.get(row.public_id)
-        if receipt is not None:
-            receipts.prove(row.pk, receipt, submit_no=row.submit_no, now=now)
-        else:
-            _not_seen(row, exact=exact, now=now)
+        if receipt is None or not receipts.prove(
+            row.pk, receipt, account=account, submit_no=row.submit_no, now=now
+        ):
+            _not_seen(row, exact=exact and receipt is None, now=now)
 
 
 async def _ask(account: GatewayAccount, rows: Sequence[OutboundMessage]) -> tuple[dict[object, Receipt], bool]:

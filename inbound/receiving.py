@@ -10,11 +10,11 @@ from datetime import datetime
 from typing import Any
 
 import structlog
-from django.conf import settings
 from django.db import OperationalError, connection, transaction
 
 from campaigns import receipts, sending
 from campaigns.models import GatewayAccount, Sender
+from campaigns.times import TIMES
 from contacts import consent
 from contacts.models import Contact
 from inbound import handling
@@ -25,7 +25,6 @@ from smsdesk.gateways.contract import InboundText
 
 log = structlog.get_logger(__name__)
 
-LONGEST_WAIT = 8.0  # seconds of STOP before its 2xx; longer than a call may take to begin
 LONGEST_TEXT = 4_000  # characters kept
 _TRIES = 3
 _TRY_AGAIN = {"40001", "40P01", "55P03"}  # serialization, deadlock, lock not available
@@ -168,7 +167,7 @@ def _be_patient() -> None:
 
 
 def _wait_until_drained(subscriber_keys: set[str]) -> None:
-    deadline = time.monotonic() + LONGEST_WAIT * settings.TIME_SCALE
+    deadline = time.monotonic() + TIMES.stop_wait
     pause = 0.01
     waiting = {key for key in subscriber_keys if not sending.drained(key)}
     while waiting:

@@ -1,0 +1,13 @@
+from django.core.management import call_command
+from django.db import migrations
+
+
+def create_cache_table(apps, schema_editor):
+    call_command("createcachetable", database=schema_editor.connection.alias, verbosity=0)
+
+
+class Migration(migrations.Migration):
+    """The table behind `CACHES`: throttles and the state of clusters, seen by every process."""
+
+    dependencies = [("smsdesk", "0002_api_keys_and_usage")]
+    operations = [migrations.RunPython(create_cache_table, migrations.RunPython.noop)]
