@@ -4,8 +4,10 @@ import uuid
 from collections.abc import Callable
 
 import structlog
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
+
+from smsdesk.api import problems
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
@@ -37,11 +39,13 @@ class CleanInputMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         query = request.META.get("QUERY_STRING", "")
         if "\x00" in request.path or "%00" in query or "\x00" in query:
-            return HttpResponse(
-                "The address contains a NUL character. Remove it and try again.",
-                status=400,
-                content_type="text/plain; charset=utf-8",
-            )
+            reason = "The address contains a NUL character. Remove it and try again."
+            if request.path.startswith("/api/"):
+                problem = problems.Problem(400, "nul_character", reason)
+                return JsonResponse(
+                    problems.body_of(problem, request), status=400, content_type=problems.CONTENT_TYPE
+                )
+            return HttpResponse(reason, status=400, content_type="text/plain; charset=utf-8")
         return self.get_response(request)
 
 

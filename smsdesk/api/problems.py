@@ -7,9 +7,10 @@ from typing import Any
 
 from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
 from django.db import OperationalError
-from django.http import Http404
+from django.http import Http404, HttpRequest
 from django.http.request import UnreadablePostError
 from rest_framework import exceptions
+from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.settings import api_settings
 
@@ -49,16 +50,20 @@ def answer(error: Exception, context: Mapping[str, Any]) -> Response | None:
     problem = _problem_of(error)
     if problem is None:
         return None
-    body = {
+    body = body_of(problem, context["request"])
+    return Response(body, status=problem.status_code, headers=problem.headers, content_type=CONTENT_TYPE)
+
+
+def body_of(problem: Problem, request: Request | HttpRequest) -> dict[str, Any]:
+    return {
         "type": "about:blank",
         "title": HTTPStatus(problem.status_code).phrase,
         "status": problem.status_code,
         "code": problem.code,
         "detail": _printable(problem.text),
         "errors": [{name: _printable(value) for name, value in fault.items()} for fault in problem.faults],
-        "request_id": context["request"].META.get("SMSDESK_REQUEST_ID", ""),
+        "request_id": request.META.get("SMSDESK_REQUEST_ID", ""),
     }
-    return Response(body, status=problem.status_code, headers=problem.headers, content_type=CONTENT_TYPE)
 
 
 def pointer_to(*steps: str | int) -> str:

@@ -36,7 +36,13 @@ PROBLEM = {
         },
     },
 }
-ALWAYS = {"400": "Not understood", "401": "No valid key", "403": "A scope is missing", "429": "Too many requests"}
+ALWAYS = {
+    "400": "Not understood",
+    "401": "No valid key",
+    "403": "A scope is missing",
+    "429": "Too many requests",
+    "503": "Busy; repeat it",
+}
 ON_POST = {
     "409": "Wrong state, or a repeat of a request that still runs",
     "413": "The body is too large",
@@ -95,6 +101,8 @@ def add_problems(result: dict[str, Any], generator: Any, request: Any, public: b
             extra = dict(ALWAYS)
             if "{" in path:
                 extra["404"] = "Not there, or not for this key"
+            if any(parameter["name"] == "If-Match" for parameter in operation.get("parameters", ())):
+                extra["412"] = "Changed since you read it"
             if method in ("post", "put", "patch"):
                 extra.update(ON_POST)
             for status, description in extra.items():
