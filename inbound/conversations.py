@@ -5,7 +5,7 @@ Every verb is a conditional update that raises `version`, the thread's ETag; 0 r
 
 from datetime import datetime, timedelta
 
-from django.contrib.auth.models import AbstractUser
+from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import F
 
@@ -72,7 +72,7 @@ def tell(contact: Contact, *, sender: Sender, kind: ConversationEventKind, detai
 # --- What agents do -------------------------------------------------------------------------------------
 
 
-def assign(conversation: Conversation, *, to: AbstractUser | None, by: AbstractUser, now: datetime) -> None:
+def assign(conversation: Conversation, *, to: User | None, by: User, now: datetime) -> None:
     """Hand over, whoever has it; None gives it back to the queue."""
     with transaction.atomic():
         moved = (
@@ -85,7 +85,7 @@ def assign(conversation: Conversation, *, to: AbstractUser | None, by: AbstractU
         _record(conversation, ConversationEventKind.ASSIGNED, actor=by, detail=detail, now=now)
 
 
-def claim(conversation: Conversation, *, by: AbstractUser, now: datetime) -> None:
+def claim(conversation: Conversation, *, by: User, now: datetime) -> None:
     """Take a thread nobody has; raises `Conflict` naming whoever was faster."""
     with transaction.atomic():
         free = Conversation.objects.filter(pk=conversation.pk, assigned_to=None, state__in=UNRESOLVED)
@@ -95,7 +95,7 @@ def claim(conversation: Conversation, *, by: AbstractUser, now: datetime) -> Non
         _record(conversation, ConversationEventKind.ASSIGNED, actor=by, detail=f"to {by.get_username()}", now=now)
 
 
-def resolve(conversation: Conversation, *, by: AbstractUser, now: datetime) -> None:
+def resolve(conversation: Conversation, *, by: User, now: datetime) -> None:
     with transaction.atomic():
         moved = transitions.move_one(
             conversation,
@@ -107,7 +107,7 @@ def resolve(conversation: Conversation, *, by: AbstractUser, now: datetime) -> N
         _record(conversation, ConversationEventKind.RESOLVED, actor=by, detail="", now=now)
 
 
-def reopen(conversation: Conversation, *, by: AbstractUser, now: datetime) -> None:
+def reopen(conversation: Conversation, *, by: User, now: datetime) -> None:
     """Undo a resolve; raises `Conflict` when the person has begun another thread meanwhile."""
     with transaction.atomic():
         list(Contact.objects.select_for_update(no_key=True).filter(pk=conversation.contact_id))
@@ -127,7 +127,7 @@ def reopen(conversation: Conversation, *, by: AbstractUser, now: datetime) -> No
         _record(conversation, ConversationEventKind.REOPENED, actor=by, detail="", now=now)
 
 
-def note(conversation: Conversation, *, author: AbstractUser, text: str, now: datetime) -> Note:
+def note(conversation: Conversation, *, author: User, text: str, now: datetime) -> Note:
     """A private remark; it never leaves the house."""
     body = sms_text.clean(text).strip()
     if not body or len(body) > LONGEST_NOTE:
@@ -196,7 +196,7 @@ def _record(
     conversation: Conversation,
     kind: ConversationEventKind,
     *,
-    actor: AbstractUser | None,
+    actor: User | None,
     detail: str,
     now: datetime,
 ) -> None:
@@ -217,7 +217,7 @@ def _require(moved: int | bool, conversation: Conversation, verb: str) -> None:
         )
 
 
-def _refuse_claim(conversation: Conversation, *, by: AbstractUser) -> None:
+def _refuse_claim(conversation: Conversation, *, by: User) -> None:
     conversation.refresh_from_db()
     if conversation.assigned_to_id == by.pk:
         return

@@ -14,7 +14,7 @@ from contacts.models import Basis, ConsentSource, ConsentState, Contact, Purpose
 from inbound import automatic, conversations, intent, keywords
 from inbound.models import ConversationEventKind, InboundMessage, Intent, Keyword, KeywordAction
 
-OPTED_OUT = "SUPPRESSED"  # why a queued message was cancelled
+OPTED_OUT = "OPTED_OUT"  # why a queued message was cancelled
 
 
 def act(

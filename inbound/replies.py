@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from django.contrib.auth.models import AbstractUser
+from django.contrib.auth.models import User
 from django.db import transaction
 
 from campaigns import eligibility, sending
@@ -33,7 +33,7 @@ class NewerMessage(Conflict):
 def send(
     conversation: Conversation,
     *,
-    author: AbstractUser | None,
+    author: User | None,
     text: str,
     last_seen: str,
     form_token: UUID,
@@ -71,7 +71,7 @@ def newest(conversation: Conversation) -> str:
     return reply.message.ref if reply and reply.created_at > inbound.received_at else inbound.ref
 
 
-def keep_draft(conversation: Conversation, *, author: AbstractUser, text: str) -> None:
+def keep_draft(conversation: Conversation, *, author: User, text: str) -> None:
     """What was typed and not sent; nothing typed, nothing kept."""
     body = sms_text.clean(text)[: sending.MAX_CHARACTERS * 2]
     if body.strip():

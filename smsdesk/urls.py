@@ -4,6 +4,7 @@ from django.urls import include, path
 from smsdesk import provider_hooks
 
 urlpatterns = [
+    path("admin/inbox/", include("inbound.urls")),
     path("admin/", admin.site.urls),
     path("hooks/<uuid:account>/<str:secret>/<str:kind>/", provider_hooks.hook, name="hook"),
     path("api/", include("smsdesk.api.router")),
