@@ -2,18 +2,12 @@
 
 from collections.abc import Iterable
 
+from campaigns import eligibility
 from campaigns.models import Sender
+from contacts import permission
 from inbound import folding, intent, vocabulary
 from inbound.models import Intent, Keyword, KeywordAction
 from smsdesk.errors import Invalid
-
-# What the confirmation of an opt-in has to say (CTIA handbook); the words that show it does.
-CONFIRMATION_PARTS = {
-    "help": ("help",),
-    "stop": ("stop",),
-    "rates": ("rates", "free to you"),
-    "frequency": ("msg", "message", "/mo", "/wk", "per week", "per month", "weekly", "monthly"),
-}
 
 
 def find(text: str, *, sender: Sender) -> Keyword | None:
@@ -92,10 +86,8 @@ def _check_opt_in(keyword: Keyword) -> None:
             field="call_to_action",
             cure="Copy the text of the poster, page or package here.",
         )
-    said = " ".join(keyword.reply.casefold().split())
-    lacking = [part for part, signs in CONFIRMATION_PARTS.items() if not any(sign in said for sign in signs)]
-    if keyword.brand.name.casefold() not in said:
-        lacking.insert(0, f"the brand's name, {keyword.brand.name}")
+    said = keyword.reply.replace("{brand}", keyword.brand.name)
+    lacking = sorted(set(permission.OPTIN_PARTS) - eligibility.permission_parts(said, keyword.brand.name))
     if lacking:
         raise Invalid(
             "confirmation_incomplete",

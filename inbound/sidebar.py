@@ -59,7 +59,5 @@ def _local_times(zone: str, phone: str, now: datetime) -> list[str]:
 
 
 def _agents() -> list[User]:
-    able = User.objects.with_perm(
-        "inbound.reply_conversation", backend="django.contrib.auth.backends.ModelBackend"
-    )
+    able = User.objects.with_perm("inbound.reply_conversation", backend="django.contrib.auth.backends.ModelBackend")
     return list(able.filter(is_active=True, is_staff=True).order_by("username")[:200])

@@ -245,4 +245,3 @@ def _with_days(entries: list[Entry], last_day: str) -> tuple[list[Entry], str]:
         else:
             dated.append(entry)
     return dated, last_day
-
