@@ -1,10 +1,12 @@
 """An agent's answer: once per form, never over a newer message, never to somebody who opted out."""
 
+from collections.abc import Collection
 from datetime import datetime
 from uuid import UUID
 
 from django.contrib.auth.models import User
 from django.db import transaction
+from django.db.models import QuerySet
 
 from campaigns import eligibility, sending
 from campaigns.models import MessageKind, OutboundMessage, Priority
@@ -12,7 +14,7 @@ from contacts import consent
 from contacts.models import Contact, Purpose
 from inbound import conversations
 from inbound.models import Conversation, Draft, InboundMessage, Reply
-from smsdesk import sms_text
+from smsdesk import public_ids, sms_text
 from smsdesk.errors import Conflict, Invalid, NotPermitted, WrongState
 
 
@@ -41,7 +43,8 @@ def send(
 ) -> OutboundMessage:
     """Queue an answer. The same `form_token` again gives the first answer back.
 
-    `last_seen`: public id of the newest message the agent saw, "inb_…" or "msg_…"; "" when the thread was empty.
+    `last_seen`: what `newest` said when the agent read the thread, or the public id of the newest message they
+    saw, "inb_…" or "msg_…"; "" when the thread was empty.
     Raises `NewerMessage`, or `Conflict` when a colleague has answered meanwhile; `NotPermitted` with the judge's
     sentence when this person may not be written to.
     """
@@ -63,12 +66,13 @@ def send(
 
 
 def newest(conversation: Conversation) -> str:
-    """Reference of the latest message of the thread, as `last_seen` names it."""
-    inbound = _last_inbound(conversation)
-    reply = _last_reply(conversation)
-    if inbound is None:
-        return reply.message.ref if reply else ""
-    return reply.message.ref if reply and reply.created_at > inbound.received_at else inbound.ref
+    """The latest text and the latest reply of the thread, "inb_…+msg_…": what `last_seen` is compared with.
+
+    Both, because their order in time would hang on the clocks of several hosts.
+    """
+    inbound = _inbound(conversation).order_by("-id").first()
+    reply = _replies(conversation).order_by("-id").first()
+    return f"{inbound.ref if inbound else ''}+{reply.message.ref if reply else ''}"
 
 
 def keep_draft(conversation: Conversation, *, author: User, text: str) -> None:
@@ -100,21 +104,43 @@ def _queue(conversation: Conversation, *, contact: Contact, text: str, now: date
 
 def _refuse_unseen(conversation: Conversation, *, last_seen: str) -> None:
     """Under the contact's lock no other text or reply can slip in after this."""
-    if last_seen == newest(conversation):
-        return
-    inbound = _last_inbound(conversation)
-    reply = _last_reply(conversation)
-    if inbound is not None and (reply is None or inbound.received_at >= reply.created_at):
-        raise NewerMessage(inbound)
+    first, joint, second = last_seen.partition("+")
+    refs = {first, second}
+    text = _inbound(conversation).filter(public_id__in=_ids(refs, prefix=InboundMessage.prefix)).first()
+    reply = _replies(conversation).filter(message__public_id__in=_ids(refs, prefix=OutboundMessage.prefix)).first()
+    texts, answers = _inbound(conversation), _replies(conversation)
+    if text is not None:
+        texts = texts.filter(pk__gt=text.pk)
+        answers = answers if joint else answers.filter(created_at__gt=text.received_at)
     if reply is not None:
-        who = reply.author.get_username() if reply.author else "The API"
-        raise Conflict(
-            "newer_reply",
-            f"{who} has answered meanwhile: “{reply.message.text[:80]}”",
-            field="last_seen",
-            value=reply.message.ref,
-            cure="Read it, then send again if yours is still needed. Your draft is kept.",
-        )
+        answers = _replies(conversation).filter(pk__gt=reply.pk)
+        texts = texts if joint or text else texts.filter(received_at__gt=reply.created_at)
+    if (newer := texts.order_by("-id").first()) is not None:
+        raise NewerMessage(newer)
+    if (faster := answers.order_by("-id").first()) is not None:
+        raise _answered_meanwhile(faster)
+
+
+def _answered_meanwhile(reply: Reply) -> Conflict:
+    who = reply.author.get_username() if reply.author else "The API"
+    return Conflict(
+        "newer_reply",
+        f"{who} has answered meanwhile: “{reply.message.text[:80]}”",
+        field="last_seen",
+        value=reply.message.ref,
+        cure="Read it, then send again if yours is still needed. Your draft is kept.",
+    )
+
+
+def _ids(refs: Collection[str], *, prefix: str) -> list[UUID]:
+    """Those of `refs` that are ids of this kind; what is none was not seen."""
+    found: list[UUID] = []
+    for ref in refs:
+        try:
+            found.append(public_ids.parse(ref, prefix=prefix))
+        except Invalid:
+            continue
+    return found
 
 
 def _same_form(earlier: Reply, conversation: Conversation) -> OutboundMessage:
@@ -128,9 +154,9 @@ def _same_form(earlier: Reply, conversation: Conversation) -> OutboundMessage:
     return earlier.message
 
 
-def _last_inbound(conversation: Conversation) -> InboundMessage | None:
-    return InboundMessage.objects.filter(conversation=conversation).order_by("-id").first()
+def _inbound(conversation: Conversation) -> QuerySet[InboundMessage]:
+    return InboundMessage.objects.filter(conversation=conversation)
 
 
-def _last_reply(conversation: Conversation) -> Reply | None:
-    return conversation.replies.select_related("message__sender", "author").order_by("-id").first()
+def _replies(conversation: Conversation) -> QuerySet[Reply]:
+    return Reply.objects.filter(conversation=conversation).select_related("message", "author")

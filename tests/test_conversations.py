@@ -174,6 +174,25 @@ def test_a_colleague_who_was_faster_is_named():
         answer(conversation, author=factories.user("ben"), last_seen=seen, now=NOW + timedelta(seconds=2))
 
 
+def test_one_seen_message_is_enough_to_name_what_is_newer():
+    sender = factories.sender()
+    conversation = hears(sender)
+    seen = conversation.inbound_messages.get().ref
+    message = answer(conversation, last_seen=seen, now=NOW + timedelta(seconds=1))
+    with pytest.raises(Conflict, match="answered meanwhile"):
+        answer(conversation, last_seen=seen, now=NOW + timedelta(seconds=2))
+    answer(conversation, last_seen=message.ref, now=NOW + timedelta(seconds=3))
+    hears(sender, "And tomorrow?", now=NOW + timedelta(seconds=4))
+    with pytest.raises(replies.NewerMessage):
+        answer(conversation, last_seen=Reply.objects.last().message.ref, now=NOW + timedelta(seconds=5))
+
+
+@pytest.mark.parametrize("seen", ["", "+", "nonsense", "inb_" + "0" * 32, "\x00", "++"])
+def test_who_has_seen_nothing_is_shown_the_text_first(seen):
+    with pytest.raises(replies.NewerMessage):
+        answer(hears(factories.sender()), last_seen=seen)
+
+
 def test_somebody_who_opted_out_is_not_answered_and_the_reason_is_said():
     sender = factories.sender()
     conversation = hears(sender)
