@@ -52,11 +52,11 @@ class ColumnsForm(forms.Form):
         required=False,
         label="Consent in this file",
         choices=[
-            ("", "None claimed: these people get no marketing"),
-            (Purpose.MARKETING.value, "Everybody agreed to marketing texts"),
-            (Purpose.TRANSACTIONAL.value, "Everybody agreed to service texts (orders, appointments)"),
+            ("", "None claimed: no marketing"),
+            (Purpose.MARKETING.value, "Marketing texts, all of them"),
+            (Purpose.TRANSACTIONAL.value, "Service texts, all of them"),
         ],
-        help_text="Claim it only with proof: every part below is then required, and kept with each person.",
+        help_text="Claim it only with proof that holds for everybody in the file; each part is then required.",
     )
     basis = forms.ChoiceField(
         required=False,

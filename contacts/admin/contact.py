@@ -37,11 +37,11 @@ class ContactAdmin(BaseModelAdmin):
     form = ContactForm
     list_filter = [CountryFilter, "lists"]
     search_fields = ["name"]  # shows the box; what is searched says `get_search_results`
-    search_help_text = "A phone number in any format, the beginning of a name, or an external id"
     ordering = ["-created_at", "-id"]
-    sortable_by = ["created_at"]
+    sortable_by = ["added"]
     list_per_page = 50
     paginator = BoundedPaginator
+    show_facets = admin.ShowFacets.NEVER
     actions = None
     change_list_template = "contacts/contact_list.html"
 
@@ -51,7 +51,7 @@ class ContactAdmin(BaseModelAdmin):
 
     def get_list_display(self, request: HttpRequest) -> Any:
         number = "full_phone" if may_see_phones(request) else "masked_phone"
-        return ["who", number, "country", "external_id", "language", "created_at"]
+        return ["who", number, "country", "external_id", "language", "added"]
 
     def get_list_display_links(self, request: HttpRequest, list_display: Any) -> Any:
         return ["who"]
@@ -101,6 +101,10 @@ class ContactAdmin(BaseModelAdmin):
     @admin.display(description="Name", ordering="name")
     def who(self, contact: Contact) -> str:
         return contact.name or "No name"
+
+    @admin.display(description="Added", ordering="created_at")
+    def added(self, contact: Contact) -> str:
+        return f"{timezone.localtime(contact.created_at):%Y-%m-%d %H:%M}"
 
     @admin.display(description="Phone")
     def full_phone(self, contact: Contact) -> str:

@@ -16,7 +16,7 @@ class _ByPhone(ReadOnlyModelAdmin):
     """Rows that know a phone by its key only: found by the number, which they do not contain."""
 
     search_fields = ["subscriber_key"]
-    search_help_text = "A phone number with + and country code"
+    change_list_template = "contacts/ledger_list.html"
     list_per_page = 50
 
     def get_search_results(
