@@ -1,6 +1,7 @@
 """The steps of the campaign wizard: each is a form over a few fields of the draft row."""
 
 import re
+from collections.abc import Collection
 from typing import Any
 
 from django import forms
@@ -22,10 +23,21 @@ class NewForm(forms.Form):
     name = forms.CharField(max_length=120, help_text="Only you and your colleagues see it.")
 
 
+class SenderField(forms.ModelChoiceField):
+    def label_from_instance(self, obj: Any) -> str:
+        return f"{obj.value} ({obj.get_kind_display()}, {obj.brand})"
+
+
 class AudienceForm(forms.ModelForm[Campaign]):
     """Who speaks, from where, why, and to whom."""
 
-    purpose = forms.ChoiceField(choices=PURPOSES, widget=forms.RadioSelect, initial=Purpose.MARKETING)
+    purpose = forms.ChoiceField(
+        choices=PURPOSES,
+        widget=forms.RadioSelect,
+        initial=Purpose.MARKETING,
+        help_text="Marketing needs consent to marketing; transactional is about something people asked for.",
+    )
+    sender = SenderField(queryset=Sender.objects.select_related("brand").order_by("brand__name", "value"))
 
     class Meta:
         model = Campaign
@@ -33,7 +45,6 @@ class AudienceForm(forms.ModelForm[Campaign]):
         labels = {"include": "Send to", "exclude": "Don't send to"}
         widgets = {"include": forms.CheckboxSelectMultiple, "exclude": forms.CheckboxSelectMultiple}
         help_texts = {
-            "purpose": "Marketing needs consent to marketing; transactional is about something people asked for.",
             "include": "People on more than one list get one message.",
         }
 
@@ -65,9 +76,7 @@ class MessageForm(forms.ModelForm[Campaign]):
         model = Campaign
         fields = ["body"]
         labels = {"body": "Text"}
-        widgets = {
-            "body": forms.Textarea(attrs={"rows": 7, "maxlength": rendering.LONGEST_BODY, "data-count": "sms"})
-        }
+        widgets = {"body": forms.Textarea(attrs={"rows": 7, "maxlength": rendering.LONGEST_BODY})}
 
     def clean_body(self) -> str:
         body = sms_text.clean(self.cleaned_data["body"]).strip()
@@ -150,15 +159,15 @@ def credential_names(kind: str) -> list[str]:
     return [CREDENTIAL + field.name for field in registry.credential_fields(kind)]
 
 
-def account_form(kind: str, *, is_filled: bool) -> type[AccountForm]:
-    """The form with one write-only field per credential of this kind of gateway; empty keeps what is stored."""
+def account_form(kind: str, *, stored: Collection[str]) -> type[AccountForm]:
+    """The form with one write-only field per credential of this kind; one of `stored` may stay empty."""
     fields: dict[str, Any] = {}
     for field in registry.credential_fields(kind):
         fields[CREDENTIAL + field.name] = forms.CharField(
             label=field.label,
-            required=field.required and not is_filled,
+            required=field.required and field.name not in stored,
             max_length=500,
-            help_text="Stored; empty keeps it." if is_filled else field.help,
+            help_text="Stored; empty keeps it." if field.name in stored else field.help,
             widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}) if field.secret else forms.TextInput,
         )
     return type("AccountFormOfKind", (AccountForm,), fields)

@@ -31,9 +31,9 @@ def summary(code: str) -> str:
     return sentence(code, {})
 
 
-def waiting(reason: str) -> str:
+def waiting(reason: str, detail: Mapping[str, object]) -> str:
     """The sentence for a row that waits, from its `waiting_for`."""
-    return WAITING.get(reason) or summary(reason.upper())
+    return WAITING.get(reason) or sentence(reason.upper(), detail)
 
 
 class _Gaps(dict[str, object]):

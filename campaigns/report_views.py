@@ -3,6 +3,7 @@
 import hashlib
 from typing import Any
 
+from django.core.cache import cache
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse, HttpResponseNotModified, StreamingHttpResponse
 from django.shortcuts import render
@@ -13,7 +14,9 @@ from campaigns import reports, views
 from campaigns.models import Campaign, CampaignState, OutboundMessage, OutboundState
 from smsdesk import phones
 
-PER_PAGE = 100
+PER_PAGE = 50
+LARGE = 50_000  # rows from which on the figures are counted at most every few seconds, for all who look
+COUNT_AGAIN = 5  # seconds
 S = CampaignState
 # What may be pressed in which state.
 BUTTONS = {
@@ -121,7 +124,7 @@ def _gateway(campaign: Campaign) -> str:
 
 
 def _live_context(request: HttpRequest, campaign: Campaign) -> dict[str, Any]:
-    figures = reports.figures(campaign, now=timezone.now())
+    figures = _figures(campaign)
     verbs = BUTTONS.get(CampaignState(campaign.state), ())
     return {
         "campaign": campaign,
@@ -133,6 +136,17 @@ def _live_context(request: HttpRequest, campaign: Campaign) -> dict[str, Any]:
         "minutes_left": _spell(figures.seconds_left),
         "funnel": [(name, count, of, reports.share(count, of)) for name, count, of in figures.funnel],
     }
+
+
+def _figures(campaign: Campaign) -> reports.Figures:
+    if campaign.audience_size <= LARGE:
+        return reports.figures(campaign, now=timezone.now())
+    key = f"figures-{campaign.pk}"
+    kept: reports.Figures | None = cache.get(key)
+    if kept is None:
+        kept = reports.figures(campaign, now=timezone.now())
+        cache.set(key, kept, COUNT_AGAIN)
+    return kept
 
 
 def _spell(seconds: int | None) -> str:

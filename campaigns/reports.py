@@ -8,6 +8,7 @@ from typing import Any
 
 from django.db.models import Count, F, Max, Min, Q, QuerySet, Sum
 from django.db.models.functions import Trunc
+from django.utils import timezone
 
 from campaigns import failures, reasons
 from campaigns.models import Campaign, CampaignState, OutboundMessage, OutboundState
@@ -148,7 +149,7 @@ def _lines(
 
 def _line(by: str, code: str, error_class: str, count: int, of: int, gateway: str) -> Line:
     if by == "waiting_for":
-        return Line(f"waits-{code or 'turn'}", code, reasons.waiting(code), count, of)
+        return Line(f"waits-{code or 'turn'}", code, reasons.waiting(code, {}), count, of)
     if by == "code":
         return Line(f"code-{code}", code, reasons.summary(code) if code else "Cancelled.", count, of)
     words = failures.explain(gateway, code, error_class)
@@ -219,13 +220,18 @@ def recipients(campaign: Campaign, *, reason: str) -> "QuerySet[OutboundMessage]
 def why(message: OutboundMessage, *, gateway: str) -> str:
     """Why this row is in its state, in a sentence; "" where the state says it all."""
     if message.state == S.QUEUED:
-        return reasons.waiting(message.waiting_for)
+        return reasons.waiting(message.waiting_for, _detail(message))
     if message.state in FAILED:
         return failures.explain(gateway, message.error_code or message.code, message.error_class).cause
-    if message.code:
-        detail = message.verdict if isinstance(message.verdict, dict) else {}
-        return reasons.sentence(message.code, detail)
-    return ""
+    return reasons.sentence(message.code, _detail(message)) if message.code else ""
+
+
+def _detail(message: OutboundMessage) -> dict[str, Any]:
+    """What the stored verdict knows, its time as people read it."""
+    detail = dict(message.verdict) if isinstance(message.verdict, dict) else {}
+    if message.state == S.QUEUED and detail.get("until"):
+        detail["until"] = timezone.localtime(message.due_at).strftime("%Y-%m-%d %H:%M %Z")
+    return detail
 
 
 CSV_HEADER = (
@@ -322,8 +328,8 @@ def decision(message: OutboundMessage, *, gateway: str) -> str:
     if message.code:
         return why(message, gateway=gateway)
     if isinstance(message.verdict, dict) and message.verdict.get("code"):
-        return reasons.sentence(str(message.verdict["code"]), message.verdict)
-    return reasons.waiting(message.waiting_for) if message.state == S.QUEUED else ""
+        return reasons.sentence(str(message.verdict["code"]), _detail(message))
+    return reasons.waiting(message.waiting_for, {}) if message.state == S.QUEUED else ""
 
 
 def timeline(message: OutboundMessage) -> list[tuple[datetime, str]]:

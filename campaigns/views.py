@@ -66,6 +66,8 @@ def step(request: HttpRequest, pk: int, slug: str) -> HttpResponse:
     form = form_class(request.POST or None, instance=campaign)
     if request.method == "POST" and form.is_valid():
         return _save_step(request, campaign, form, slug)
+    if request.headers.get("HX-Request"):
+        return render(request, "campaigns/_not_saved.html", {"form": form})
     # A refused form leaves the typed values on the instance; the page shows the stored draft beside them.
     context = step_context(request, campaign_or_404(pk), slug, form=form)
     return render(request, f"campaigns/step_{slug}.html", context)
@@ -84,6 +86,8 @@ def _save_step(request: HttpRequest, campaign: Campaign, form: "ModelForm[Campai
         return redirect("admin:campaigns_campaign_report", campaign.pk)
     if form.changed_data:
         record(request, campaign, f"Changed {', '.join(form.changed_data)}.")
+    if request.headers.get("HX-Request"):  # a choice changed: count again
+        return preview_waterfall(request, campaign.pk)
     order = list(STEPS)
     follows = order[order.index(slug) + 1]
     return redirect("admin:campaigns_campaign_step", campaign.pk, slug if "stay" in request.POST else follows)
@@ -133,7 +137,8 @@ def preview_text(request: HttpRequest, pk: int) -> HttpResponse:
         pick=pick if pick in preview.PICKS else "this",
         contact_id=int(contact) if contact.isascii() and contact.isdigit() and len(contact) < 18 else None,
     )
-    context = {"campaign": campaign, "shown": shown, "findings": _findings(campaign, body=body), "picks": PICKS}
+    context = {"campaign": campaign, "shown": shown, "findings": _findings(campaign, body=body)}
+    context |= {"picks": PICKS, "is_editing": True}
     return render(request, "campaigns/_phone.html", context)
 
 
@@ -151,12 +156,15 @@ def preview_waterfall(request: HttpRequest, pk: int) -> HttpResponse:
 def _tally(campaign: Campaign) -> waterfall.Tally:
     """As far as it can be counted in this request; a large one is kept until its draft changes."""
     now = timezone.now()
+    tally = waterfall.begin(campaign)
+    if tally.audience <= waterfall.AT_ONCE:
+        return waterfall.advance(tally, campaign, now=now, seconds=SECONDS_AT_ONCE)
     key = f"tally-{campaign.pk}-{campaign.updated_at.timestamp()}-{waterfall.audience_key(campaign)}"
     kept = cache.get(key)
-    tally = waterfall.Tally(**kept) if kept else waterfall.begin(campaign)
+    if kept:
+        tally = waterfall.Tally(**kept)
     waterfall.advance(tally, campaign, now=now, seconds=SECONDS_AT_ONCE)
-    if tally.audience > waterfall.AT_ONCE:
-        cache.set(key, tally.as_json(), TALLY_KEPT)
+    cache.set(key, tally.as_json(), TALLY_KEPT)
     return tally
 
 

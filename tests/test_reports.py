@@ -143,6 +143,23 @@ def test_the_live_header_answers_304_until_something_changes(client, sent):
     assert changed["ETag"] != first["ETag"]
 
 
+def test_a_large_campaign_is_counted_once_for_all_who_look(client, sent, monkeypatch):
+    monkeypatch.setattr("campaigns.report_views.LARGE", 5)
+    client.force_login(factories.staff(*READER))
+    client.get(url("live", sent))
+    sent.messages.update(state="delivered")
+    assert "50.0 % of 4" in client.get(url("live", sent)).content.decode()
+
+
+def test_a_waiting_row_says_until_when(client, sent):
+    verdict = {"code": "QUIET_HOURS", "until": "2026-11-19T13:00:00+00:00", "zones": "America/New_York"}
+    sent.messages.filter(waiting_for="quiet_hours").update(verdict=verdict, due_at=NOW + timedelta(hours=20))
+    client.force_login(factories.staff(*READER))
+    page = client.get(url("report", sent), {"reason": "waits-quiet_hours"}).content.decode()
+    assert "Waiting until 2026-11-19 13:00 UTC" in page
+    assert "America/New_York" in page
+
+
 def test_a_live_header_costs_few_queries(client, sent, django_assert_max_num_queries):
     client.force_login(factories.staff(*READER))
     with django_assert_max_num_queries(6):

@@ -300,6 +300,25 @@ def test_the_waterfall_asks_for_what_is_not_chosen_yet(marketer):
     assert "Choose brand, sender" in marketer.get(url("waterfall", campaign.pk)).content.decode()
 
 
+def test_a_changed_choice_is_saved_and_counted_at_once(marketer):
+    people = factories.contact_list(factories.contact())
+    campaign = factories.campaign()
+    values = {
+        "name": campaign.name,
+        "brand": campaign.brand_id,
+        "sender": campaign.sender_id,
+        "purpose": "marketing",
+    }
+    page, headers = url("step", campaign.pk, "audience"), {"HX-Request": "true"}
+    lacking = marketer.post(page, values, headers=headers).content.decode()
+    assert "Not counted yet" in lacking
+    assert "<html" not in lacking
+    counted = marketer.post(page, {**values, "include": [people.pk]}, headers=headers).content.decode()
+    assert "never gave consent" in counted
+    assert "<html" not in counted
+    assert list(campaign.include.all()) == [people]
+
+
 def test_the_changelist_shows_figures_in_a_fixed_number_of_queries(marketer, django_assert_max_num_queries):
     for _ in range(5):
         campaign = factories.campaign(state=CampaignState.SENDING, launched_at=timezone.now())

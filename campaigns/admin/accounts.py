@@ -11,6 +11,7 @@ from django.utils.safestring import SafeString
 from campaigns import accounts, forms
 from campaigns.models import GatewayAccount
 from smsdesk.admin import BaseModelAdmin
+from smsdesk.errors import DomainError
 
 
 @admin.register(GatewayAccount)
@@ -41,7 +42,7 @@ class GatewayAccountAdmin(BaseModelAdmin):
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **options: Any) -> Any:
         if obj is not None:
-            options["form"] = forms.account_form(obj.kind, is_filled=bool(obj.credentials))
+            options["form"] = forms.account_form(obj.kind, stored=_stored(obj))
             options["fields"] = None
         return super().get_form(request, obj, change, **options)
 
@@ -91,3 +92,11 @@ class GatewayAccountAdmin(BaseModelAdmin):
             if account.name in names:
                 self.log_change(request, account, f"{said}.")
         messages.success(request, f"{said}: {', '.join(names)}." if names else "Nothing had to be changed.")
+
+
+def _stored(account: GatewayAccount) -> frozenset[str]:
+    """Names of the credentials that are there; none where another key sealed them, so that all are asked for."""
+    try:
+        return frozenset(name for name, value in accounts.credentials(account).items() if value)
+    except DomainError:
+        return frozenset()
