@@ -23,8 +23,8 @@ class NewForm(forms.Form):
     name = forms.CharField(max_length=120, help_text="Only you and your colleagues see it.")
 
 
-class SenderField(forms.ModelChoiceField):
-    def label_from_instance(self, obj: Any) -> str:
+class SenderField(forms.ModelChoiceField[Sender]):
+    def label_from_instance(self, obj: Sender) -> str:
         return f"{obj.value} ({obj.get_kind_display()}, {obj.brand})"
 
 

@@ -16,7 +16,7 @@ from django.views.decorators.http import require_POST
 from campaigns import drafting, forms, lifecycle, lint, preview, rendering, waterfall
 from campaigns.models import Campaign, CampaignState
 from smsdesk import sms_text
-from smsdesk.errors import DomainError, NotPermitted
+from smsdesk.errors import DomainError, WrongState
 
 STEPS: dict[str, tuple[str, type["ModelForm[Campaign]"] | None]] = {
     "audience": ("Audience", forms.AudienceForm),
@@ -206,11 +206,19 @@ def do(request: HttpRequest, pk: int, verb: str) -> HttpResponse:
     try:
         result = _act(request, campaign, verb)
     except DomainError as error:
-        messages.error(request, error.sentence())
+        messages.error(request, _refusal(campaign, verb, error))
         return redirect("admin:campaigns_campaign_change", pk)
     record(request, result, said, flag=ADDITION if verb == "duplicate" else CHANGE)
     messages.success(request, f"{result}: {said.lower()}")
     return redirect("admin:campaigns_campaign_change", result.pk)
+
+
+def _refusal(campaign: Campaign, verb: str, error: DomainError) -> str:
+    """The double press is not a fault to put right, so it is not told like one."""
+    if verb == "launch" and isinstance(error, WrongState):
+        campaign.refresh_from_db()
+        return f"Already launched: it is {campaign.get_state_display().lower()}. Nothing was done twice."
+    return error.sentence()
 
 
 def _act(request: HttpRequest, campaign: Campaign, verb: str) -> Campaign:
@@ -219,7 +227,7 @@ def _act(request: HttpRequest, campaign: Campaign, verb: str) -> Campaign:
         return drafting.duplicate(campaign, by=operator(request))
     if verb in ("launch", "approve"):
         if verb == "approve" and campaign.state != CampaignState.AWAITING_APPROVAL:
-            raise NotPermitted("nothing_to_approve", "Nobody asked for approval of this campaign.")
+            raise WrongState("nothing_to_approve", "Nobody asked for approval of this campaign.")
         blocking = lint.as_errors(_findings(campaign, body=campaign.body))
         if blocking and campaign.state in (CampaignState.DRAFT, CampaignState.AWAITING_APPROVAL):
             raise blocking[0]

@@ -214,7 +214,7 @@ def test_pressing_launch_twice_launches_once_and_says_so(marketer):
     campaign = factories.campaign(factories.contact_list())
     marketer.post(url("do", campaign.pk, "launch"))
     answer = marketer.post(url("do", campaign.pk, "launch"), follow=True)
-    assert "already" in answer.content.decode()
+    assert "Already launched: it is scheduled" in answer.content.decode()
     assert LogEntry.objects.filter(change_message="Launched.").count() == 1
 
 
