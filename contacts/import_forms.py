@@ -6,7 +6,7 @@ from typing import Any
 from django import forms
 from django.core.files import File
 
-from contacts import importing, mapping, uploads
+from contacts import claims, mapping, uploads
 from contacts.forms import DATE_TIME
 from contacts.models import Brand, ContactImport, ContactList, Purpose
 from smsdesk import phones
@@ -60,13 +60,13 @@ class ColumnsForm(forms.Form):
     )
     basis = forms.ChoiceField(
         required=False,
-        choices=[("", "—"), *((b.value, b.label) for b in importing.CLAIMABLE_BASES)],
+        choices=[("", "—"), *((b.value, b.label) for b in claims.BASES)],
         help_text="Marketing to the US needs express written consent.",
     )
     obtained_at = forms.DateTimeField(
         required=False, label="When", widget=DATE_TIME, help_text="The latest moment at which they had all agreed."
     )
-    method = forms.ChoiceField(required=False, label="How", choices=[("", "—"), *importing.METHODS.items()])
+    method = forms.ChoiceField(required=False, label="How", choices=[("", "—"), *claims.METHODS.items()])
     wording = forms.CharField(
         required=False,
         max_length=5_000,
@@ -126,11 +126,11 @@ class ColumnsForm(forms.Form):
             chosen[name] = target
         return chosen
 
-    def claim(self) -> importing.Claim | None:
+    def claim(self) -> claims.Claim | None:
         given = self.cleaned_data
         if not given["purpose"]:
             return None
-        return importing.Claim(
+        return claims.Claim(
             purpose=given["purpose"],
             basis=given["basis"],
             obtained_at=given["obtained_at"],

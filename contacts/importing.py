@@ -14,45 +14,24 @@ from itertools import islice
 from django.db import DataError, IntegrityError, OperationalError, transaction
 from django.db.models import F, Q, QuerySet
 
-from contacts import consent, fields, mapping, merging, reading, uploads
+from contacts import claims, consent, fields, mapping, merging, reading, uploads
 from contacts.models import (
-    Basis,
     Brand,
     ContactImport,
     ContactList,
     ImportProblem,
     ImportState,
-    Purpose,
 )
-from smsdesk import clock, sms_text, transitions, wakeups
-from smsdesk.errors import Invalid, WrongState
+from smsdesk import clock, transitions, wakeups
+from smsdesk.errors import WrongState
 
 LEASE = timedelta(seconds=60)
+KEPT_WAITING = timedelta(days=7)  # an uploaded file nobody starts
+UPLOAD_TAKES_AT_MOST = timedelta(days=1)
 RUN_SECONDS = 20.0  # of one task; then its successor goes on, so that no task nears its time limit
 BATCH = 1_000
 ATTEMPTS = 3
 RUN = "contacts.tasks.run_import"
-CLAIMABLE_PURPOSES = (Purpose.MARKETING, Purpose.TRANSACTIONAL)
-CLAIMABLE_BASES = tuple(b for b in Basis if b not in (Basis.CONVERSATIONAL, Basis.UNPROVEN))
-METHODS = {
-    "web_form": "Web form",
-    "keyword": "Keyword by text message",
-    "paper": "Paper form",
-    "verbal": "Told to an employee",
-    "double_opt_in": "Confirmed sign-up (double opt-in)",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """The consent that every person in the file is declared to have given, with its proof."""
-
-    purpose: str
-    basis: str
-    obtained_at: datetime
-    method: str
-    wording: str  # the exact text that was shown
-    source: str  # where the proof can be found
 
 
 @dataclass(slots=True)
@@ -76,7 +55,7 @@ def configure(
     brand: Brand,
     contact_list: ContactList | None,
     default_country: str,
-    claim: Claim | None,
+    claim: claims.Claim | None,
     now: datetime,
 ) -> None:
     """Say how the file is to be read and what consent it carries; None claims none."""
@@ -87,7 +66,7 @@ def configure(
         "brand": brand,
         "list": contact_list,
         "default_country": fields.country(default_country),
-        **_claimed(claim, now=now),
+        **claims.recorded(claim, now=now),
     }
     origins = [ImportState.UPLOADED, ImportState.READY]
     if not transitions.move_one(contact_import, origins=origins, to=ImportState.READY, changes=changes):
@@ -128,6 +107,17 @@ def cancel(contact_import: ContactImport, *, now: datetime) -> None:
 def stalled() -> "QuerySet[ContactImport]":
     """Running imports nobody works on: their worker is gone, or their wake-up was lost."""
     return ContactImport.objects.filter(state=ImportState.RUNNING).filter(_lease_is_free())
+
+
+def discard_abandoned(*, now: datetime) -> int:
+    """Files nobody imported: they hold personal data and must not lie about. How many were discarded."""
+    ContactImport.objects.filter(sha256="", created_at__lt=now - UPLOAD_TAKES_AT_MOST).delete()
+    waiting = ContactImport.objects.filter(
+        state__in=[ImportState.UPLOADED, ImportState.READY], created_at__lt=now - KEPT_WAITING
+    )
+    for contact_import in waiting:
+        cancel(contact_import, now=now)
+    return len(waiting)
 
 
 def run(import_id: int, *, seconds: float = RUN_SECONDS) -> bool:
@@ -258,51 +248,6 @@ def _fail(import_id: int, *, token: uuid.UUID, reason: str) -> None:
     changes = {"failure": reason, "token": None, "lease_until": None}
     held = _held(import_id, token=token)
     transitions.move(held, origins=[ImportState.RUNNING], to=ImportState.FAILED, changes=changes)
-
-
-def _claimed(claim: Claim | None, *, now: datetime) -> dict[str, object]:
-    if claim is None:
-        return {
-            "purpose": "",
-            "basis": "",
-            "consent_obtained_at": None,
-            "consent_method": "",
-            "consent_wording": "",
-            "consent_source": "",
-        }
-    wording, source = sms_text.clean(claim.wording).strip(), sms_text.clean(claim.source).strip()
-    _require(claim.purpose in CLAIMABLE_PURPOSES, field="purpose", value=claim.purpose)
-    _require(claim.basis in CLAIMABLE_BASES, field="basis", value=claim.basis)
-    _require(claim.method in METHODS, field="consent_method", value=claim.method)
-    _require(bool(wording), field="consent_wording", value=claim.wording)
-    _require(0 < len(source) <= 300, field="consent_source", value=claim.source)
-    if claim.obtained_at > now:
-        raise Invalid(
-            "consent_in_the_future",
-            "Consent cannot be given in the future.",
-            field="consent_obtained_at",
-            value=claim.obtained_at.isoformat(),
-            cure="Give the day on which the last of these people agreed.",
-        )
-    return {
-        "purpose": claim.purpose,
-        "basis": claim.basis,
-        "consent_obtained_at": claim.obtained_at,
-        "consent_method": claim.method,
-        "consent_wording": wording,
-        "consent_source": source,
-    }
-
-
-def _require(is_given: bool, *, field: str, value: str) -> None:
-    if not is_given:
-        raise Invalid(
-            "claim_without_proof",
-            "Consent is claimed, and this part of its proof is missing or not allowed.",
-            field=field,
-            value=value[:60],
-            cure="Complete it, or claim no consent.",
-        )
 
 
 def _wrong_state(contact_import: ContactImport, verb: str) -> WrongState:

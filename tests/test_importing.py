@@ -3,9 +3,10 @@ from datetime import timedelta
 
 import pytest
 from django.db import connection
+from django.utils import timezone
 from django_q.models import OrmQ
 
-from contacts import consent, importing, tasks, uploads
+from contacts import claims, consent, importing, tasks, uploads
 from contacts.models import (
     ConsentEvent,
     ConsentSource,
@@ -334,12 +335,23 @@ def test_the_task_wakes_its_successor_and_the_tick_wakes_the_stalled(monkeypatch
     importing.start(made, now=NOW)
     OrmQ.objects.all().delete()
 
-    tasks.wake_stalled_imports()
+    tasks.tend_imports()
 
     assert OrmQ.objects.count() == 1
 
 
-CLAIM = importing.Claim(
+def test_files_nobody_imports_are_discarded():
+    old, fresh, broken = upload("phone\n+12125550101\n"), upload("phone\n1\n"), upload("phone\n2\n")
+    ContactImport.objects.filter(pk=old.pk).update(created_at=timezone.now() - timedelta(days=8))
+    ContactImport.objects.filter(pk=broken.pk).update(created_at=timezone.now() - timedelta(days=2), sha256="")
+
+    assert importing.discard_abandoned(now=timezone.now()) == 1
+
+    assert list(ImportChunk.objects.values_list("contact_import", flat=True)) == [fresh.pk]
+    assert set(ContactImport.objects.values_list("pk", "state")) == {(old.pk, "cancelled"), (fresh.pk, "uploaded")}
+
+
+CLAIM = claims.Claim(
     purpose="marketing",
     basis="express_written",
     obtained_at=NOW - timedelta(days=2),
@@ -396,7 +408,7 @@ def test_a_claim_lifts_no_opt_out_whatever_its_date():
     ],
 )
 def test_a_claim_without_full_proof_is_refused(part, value):
-    claim = importing.Claim(**({name: getattr(CLAIM, name) for name in CLAIM.__slots__} | {part: value}))
+    claim = claims.Claim(**({name: getattr(CLAIM, name) for name in CLAIM.__slots__} | {part: value}))
 
     with pytest.raises(Invalid) as refused:
         ready("phone\n+12125550101\n", claim=claim)

@@ -10,7 +10,7 @@ from datetime import timedelta
 import pytest
 from django.db import connection, connections
 
-from contacts import importing, uploads
+from contacts import claims, importing, uploads
 from contacts.models import ConsentEvent, Contact, ContactImport, ContactList, ImportState, LedgerHead
 from tests import factories
 from tests.factories import NOW
@@ -24,7 +24,7 @@ pytestmark = [
 def running(people: int, *, area: str = "212") -> ContactImport:
     rows = "".join(f"+1{area}{555 + n // 10_000}{n % 10_000:04},Person {n}\n" for n in range(people))
     made = uploads.store([f"phone,name\n{rows}".encode()], filename="people.csv", by_id=None)
-    claim = importing.Claim("marketing", "express", NOW - timedelta(days=1), "web_form", "I agree", "form")
+    claim = claims.Claim("marketing", "express", NOW - timedelta(days=1), "web_form", "I agree", "form")
     importing.configure(
         made,
         columns={"phone": "phone", "name": "name"},
