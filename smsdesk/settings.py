@@ -290,7 +290,7 @@ SPECTACULAR_SETTINGS = {
     "PREPROCESSING_HOOKS": ["smsdesk.api.schema.only_this_version"],
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
-        "smsdesk.api.schema.add_problems",
+        "smsdesk.api.schema.complete",
     ],
 }
 

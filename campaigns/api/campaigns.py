@@ -16,7 +16,7 @@ from campaigns.api import drafts
 from campaigns.api.senders import refuse_real
 from campaigns.models import Campaign, CampaignState
 from contacts.models import Purpose
-from smsdesk.api import idempotency, views
+from smsdesk.api import idempotency, keys, views
 from smsdesk.api.fields import Empty, Moment, Ref, StrictSerializer, Text
 from smsdesk.api.filters import ListFilters, MomentFilter
 from smsdesk.models import Scope
@@ -110,7 +110,7 @@ class Campaigns(views.Endpoint):
     @idempotency.once
     def create(self, request: Request) -> Response:
         given = views.read(request, drafts.CampaignIn)
-        campaign = drafts.create(given, key=request.auth, by=request.user)
+        campaign = drafts.create(given, key=keys.of(request), by=keys.of(request).owner)
         return self._answer(campaign, status=201)
 
     @extend_schema(responses=CampaignOut, summary="Read a campaign")
@@ -125,7 +125,7 @@ class Campaigns(views.Endpoint):
         campaign = self._row(id)
         given = views.read_some(request, drafts.CampaignIn)
         seen = request.headers.get("If-Match")
-        return self._answer(drafts.change(campaign, given, key=request.auth, seen=seen, now=timezone.now()))
+        return self._answer(drafts.change(campaign, given, key=keys.of(request), seen=seen, now=timezone.now()))
 
     @extend_schema(request=Empty, responses=CampaignOut, summary="Launch a draft")
     @action(detail=True, methods=["post"])
@@ -133,7 +133,7 @@ class Campaigns(views.Endpoint):
     def launch(self, request: Request, id: str) -> Response:
         """From here on its text and audience are frozen; it begins at `send_at`, or at once."""
         campaign = self._row(id)
-        refuse_real(campaign.sender, key=request.auth)
+        refuse_real(campaign.sender, key=keys.of(request))
         for error in lint.as_errors(lint.check(campaign, body=campaign.body)):
             raise error
         return self._move(request, id, lifecycle.launch)
@@ -148,7 +148,7 @@ class Campaigns(views.Endpoint):
     @action(detail=True, methods=["post"])
     @idempotency.once
     def resume(self, request: Request, id: str) -> Response:
-        refuse_real(self._row(id).sender, key=request.auth)
+        refuse_real(self._row(id).sender, key=keys.of(request))
         return self._move(request, id, lifecycle.resume)
 
     @extend_schema(request=Empty, responses=CampaignOut, summary="Cancel")
@@ -173,7 +173,7 @@ class Campaigns(views.Endpoint):
     def _move(self, request: Request, ref: str, verb: Callable[..., Any]) -> Response:
         views.read(request, Empty)
         campaign = self._row(ref)
-        verb(campaign, by=request.user, now=timezone.now())
+        verb(campaign, by=keys.of(request).owner, now=timezone.now())
         return self._answer(campaign)
 
     def _answer(self, campaign: Campaign, *, status: int = 200) -> Response:

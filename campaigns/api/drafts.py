@@ -59,9 +59,10 @@ def etag(campaign: Campaign) -> str:
     return f'"{campaign.updated_at.timestamp():.6f}-{campaign.state}"'
 
 
-def _values(given: dict[str, Any], *, key: ApiKey) -> tuple[dict[str, Any], dict[str, Sequence[ContactList]]]:
+def _values(given: dict[str, Any], *, key: ApiKey) -> tuple[dict[str, Any], dict[str, list[ContactList]]]:
     values = {name: value for name, value in given.items() if name not in ("brand", "sender", "include", "exclude")}
-    lists = {name: _lists(given[name], field=name) for name in ("include", "exclude") if name in given}
+    chosen = [name for name in ("include", "exclude") if name in given]
+    lists = {str(name): _lists(given[name], field=name) for name in chosen}
     if "brand" in given:
         values["brand"] = brand_of(given["brand"])
     if "sender" in given:

@@ -21,7 +21,7 @@ from contacts import gathering, people, permission
 from contacts.api.filters import PhoneFilter
 from contacts.models import Contact, Purpose
 from smsdesk import phones, sms_text
-from smsdesk.api import idempotency, views
+from smsdesk.api import idempotency, keys, views
 from smsdesk.api.fields import Moment, Ref, StrictSerializer, Text
 from smsdesk.api.filters import ListFilters, RefFilter
 from smsdesk.api.problems import Problem
@@ -126,11 +126,11 @@ class Messages(views.Endpoint):
     def list(self, request: Request) -> Response:
         """Those sent with keys of this key's owner; with `campaigns:read` also those of campaigns, with
         `conversations:read` also replies and automatic answers."""
-        return self.page(_visible(self.get_queryset(), request.auth), MessageOut)
+        return self.page(_visible(self.get_queryset(), keys.of(request)), MessageOut)
 
     @extend_schema(responses=MessageWithEvents, summary="Read a message and its receipts")
     def retrieve(self, request: Request, id: str) -> Response:
-        rows = _visible(self.get_queryset(), request.auth).prefetch_related("events")
+        rows = _visible(self.get_queryset(), keys.of(request)).prefetch_related("events")
         return Response(MessageWithEvents(views.find(rows, id, prefix="msg")).data)
 
     @extend_schema(request=MessageIn, responses={202: SendAnswer}, summary="Send a message")
@@ -141,7 +141,7 @@ class Messages(views.Endpoint):
         given = views.read(request, MessageIn)
         _refuse_known(idempotency.ledger_key(request))
         now = timezone.now()
-        sender = choose(given.get("sender"), brand=given.get("brand"), key=request.auth)
+        sender = choose(given.get("sender"), brand=given.get("brand"), key=keys.of(request))
         verdict = _send(_recipient(given, now=now), given, sender=sender, request=request, now=now)
         return Response(SendAnswer({"recipients": [verdict]}).data, status=202)
 
@@ -168,17 +168,10 @@ def _send(
             due_at=verdict.until or planned,
             send_by=given.get("send_by"),
             idempotency_key=idempotency.ledger_key(request),
-            api_key=request.auth,
+            api_key=keys.of(request),
         )
-    return {
-        "to": contact.phone,
-        "contact": contact,
-        "outcome": verdict.outcome,
-        "code": verdict.code,
-        "until": verdict.until,
-        "detail": permission.sentence(verdict.code, verdict.detail),
-        "message": message,
-    }
+    said = {"outcome": verdict.outcome, "code": verdict.code, "until": verdict.until, "detail": verdict.sentence}
+    return {"to": contact.phone, "contact": contact, **said, "message": message}
 
 
 def _recipient(given: dict[str, Any], *, now: datetime) -> Contact:
@@ -219,8 +212,8 @@ def _refuse_known(ledger_key: str | None) -> None:
 
 def _visible(rows: QuerySet[OutboundMessage], key: ApiKey) -> QuerySet[OutboundMessage]:
     """What this key may see: one place, so that a list, a read and a filter cannot differ."""
-    keys = ApiKey.objects.filter(owner_id=key.owner_id).values_list("pk", flat=True)
-    seen = Q(api_key_id__in=list(keys))
+    same_owner = ApiKey.objects.filter(owner_id=key.owner_id).values_list("pk", flat=True)
+    seen = Q(api_key_id__in=list(same_owner))
     if Scope.CAMPAIGNS_READ in key.scopes:
         seen |= Q(kind__in=(MessageKind.CAMPAIGN, MessageKind.TEST))
     if Scope.CONVERSATIONS_READ in key.scopes:

@@ -12,7 +12,7 @@ from rest_framework.response import Response
 from contacts import consent
 from contacts.api.brands import brand_of
 from contacts.models import Basis, ConsentEvent, ConsentSource, Contact, EventKind, Purpose
-from smsdesk.api import idempotency, views
+from smsdesk.api import idempotency, keys, views
 from smsdesk.api.fields import Moment, StrictSerializer, Text
 from smsdesk.models import Scope
 
@@ -36,7 +36,7 @@ class ProofIn(StrictSerializer):
     wording = Text(max_length=10_000, help_text="The exact words the person saw or heard.")
     method = Text(max_length=100, help_text="For example web_form, paper, verbal, double_opt_in.")
     act = Text(max_length=500, help_text="What the person did: ticked the box, signed.")
-    source = Text(required=False, allow_blank=True, max_length=1_000, help_text="Page, form or document.")
+    source = Text(required=False, allow_blank=True, max_length=1_000, help_text="Page, form or document.")  # type: ignore[assignment]
     ip = serializers.IPAddressField(required=False)
     user_agent = Text(required=False, allow_blank=True, max_length=1_000)
     document = Text(required=False, allow_blank=True, max_length=1_000, help_text="Where the original is kept.")
@@ -52,7 +52,7 @@ class ConsentIn(StrictSerializer):
         max_length=3,
         help_text="An opt-out without: every purpose.",
     )
-    source = serializers.ChoiceField(choices=SOURCES)
+    source = serializers.ChoiceField(choices=SOURCES)  # type: ignore[assignment]
     basis = serializers.ChoiceField(choices=BASES, required=False, help_text="Of an opt-in.")
     proof = ProofIn(required=False, help_text="Of an opt-in.")
     occurred_at = Moment(required=False, help_text="When the person said so; left out: now.")
@@ -80,7 +80,7 @@ class ConsentOut(StrictSerializer):
     brand = Text(source="brand.slug", default=None, allow_null=True, help_text="null: every brand.")
     purposes = serializers.ListField(child=Text(), help_text='["*"]: every purpose.')
     basis = Text()
-    source = serializers.ChoiceField(choices=ConsentSource.choices)
+    source = serializers.ChoiceField(choices=ConsentSource.choices)  # type: ignore[assignment]
     actor = Text(help_text="Who recorded it: a user, a key; empty: the person.")
     has_evidence = serializers.SerializerMethodField()
     occurred_at = Moment()
@@ -111,7 +111,7 @@ class Consents(views.Endpoint):
         contact = views.find(Contact.objects.all(), id, prefix="con")
         given = views.read(request, ConsentIn)
         record = _opt_in if given["kind"] == EventKind.OPT_IN else _opt_out
-        return Response(ConsentOut(record(contact, given, by=request.auth.prefix)).data, status=201)
+        return Response(ConsentOut(record(contact, given, by=keys.of(request).prefix)).data, status=201)
 
 
 def _opt_in(contact: Contact, given: dict[str, Any], *, by: str) -> ConsentEvent:

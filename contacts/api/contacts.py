@@ -71,7 +71,7 @@ class ConsentNow(StrictSerializer):
 class SuppressionNow(StrictSerializer):
     brand = Text(allow_null=True, help_text="null: of every brand.")
     purpose = Text(help_text="*: for every purpose.")
-    source = Text()
+    source = Text()  # type: ignore[assignment]
     since = Moment()
 
 

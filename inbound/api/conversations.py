@@ -18,7 +18,7 @@ from campaigns.models import OutboundMessage
 from contacts.api.filters import PhoneFilter
 from inbound import replies
 from inbound.models import Conversation, ConversationState, InboundMessage, Intent
-from smsdesk.api import idempotency, views
+from smsdesk.api import idempotency, keys, views
 from smsdesk.api.fields import Moment, Ref, StrictSerializer, Text
 from smsdesk.api.filters import ListFilters, MomentFilter, RefFilter
 from smsdesk.models import Scope
@@ -101,10 +101,10 @@ class Conversations(views.Endpoint):
         be written to."""
         conversation = self._row(request, id)
         given = views.read(request, ReplyIn)
-        refuse_real(conversation.sender, key=request.auth)
+        refuse_real(conversation.sender, key=keys.of(request))
         message = replies.send(
             conversation,
-            author=request.user,
+            author=keys.of(request).owner,
             text=given["text"],
             last_seen=given["last_seen"],
             form_token=_form_token(request),
@@ -114,7 +114,7 @@ class Conversations(views.Endpoint):
 
     def _rows(self, request: Request) -> Any:
         rows = self.get_queryset()
-        return rows.filter(sender__account__is_simulator=True) if request.auth.is_test else rows
+        return rows.filter(sender__account__is_simulator=True) if keys.of(request).is_test else rows
 
     def _row(self, request: Request, ref: str) -> Conversation:
         conversation: Conversation = views.find(self._rows(request), ref, prefix="cnv")

@@ -9,7 +9,7 @@ from smsdesk.api.problems import Problem
 from smsdesk.api.views import Endpoint
 
 
-class Docs(SpectacularSwaggerSplitView):  # type: ignore[misc]
+class Docs(SpectacularSwaggerSplitView):
     """Swagger UI from our own files, with no inline script or style."""
 
     template_name = "smsdesk/api_docs.html"

@@ -18,7 +18,7 @@ class StrictSerializer(serializers.Serializer[Any]):
 
     def to_internal_value(self, data: Any) -> Any:
         if isinstance(data, Mapping):
-            known = [field.field_name for field in self._writable_fields]
+            known = [str(field.field_name) for field in self._writable_fields]
             unknown = [name for name in data if name not in known]
             if unknown:
                 listed = f"Known are {', '.join(known)}." if known else "Send an empty object."

@@ -21,6 +21,7 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from smsdesk.api import keys
 from smsdesk.api.problems import CONTENT_TYPE, Problem
 from smsdesk.errors import DomainError
 from smsdesk.models import IdempotentAnswer
@@ -63,7 +64,7 @@ def key_of(request: Request) -> str | None:
 def ledger_key(request: Request) -> str | None:
     """What makes a message of this request unique in the ledger, or None: keys of two API keys never meet."""
     key = key_of(request)
-    return None if key is None else f"{request.auth.prefix}:{key}"
+    return None if key is None else f"{keys.of(request).prefix}:{key}"
 
 
 def forget_old(*, now: datetime) -> int:
@@ -94,7 +95,7 @@ def _claim(request: Request, *, now: datetime) -> IdempotentAnswer:
     digest = _digest(request)
     token = uuid.uuid4()
     row, is_new = IdempotentAnswer.objects.get_or_create(
-        api_key=request.auth,
+        api_key=keys.of(request),
         key=key_of(request),
         defaults={"request_sha256": digest, "token": token, "started_at": now},
     )

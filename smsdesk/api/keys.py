@@ -9,7 +9,7 @@ from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import User
 from django.db.models import Q
 from django.utils import timezone
 from rest_framework.authentication import BaseAuthentication
@@ -28,22 +28,14 @@ _LETTERS = string.ascii_letters + string.digits  # 32 of 62: 190 bits, too many 
 def issue(
     *,
     name: str,
-    owner: AbstractBaseUser,
+    owner: User,
     scopes: Collection[Scope | str],
     is_test: bool,
     expires_at: datetime | None = None,
     requests_per_minute: int = 600,
 ) -> tuple[ApiKey, str]:
     """A new key and its full text, which nothing can show again."""
-    unknown = sorted({str(scope) for scope in scopes} - set(Scope.values))
-    if unknown:
-        raise Invalid(
-            "unknown_scope",
-            "There is no such scope.",
-            field="scopes",
-            value=", ".join(unknown),
-            cure=f"Use some of {', '.join(Scope.values)}.",
-        )
+    _refuse_unknown(scopes)
     short = "".join(secrets.choice(string.ascii_lowercase + string.digits) for _ in range(8))
     prefix = f"sk_{'test' if is_test else 'live'}_{short}"
     secret = "".join(secrets.choice(_LETTERS) for _ in range(32))
@@ -80,6 +72,14 @@ def find(text: str, *, now: datetime) -> ApiKey:
     return key
 
 
+def of(request: Request) -> ApiKey:
+    """The key that opened this request."""
+    key = request.auth
+    if not isinstance(key, ApiKey):
+        raise TypeError("This view was reached without an API key.")
+    return key
+
+
 def note_use(key: ApiKey, *, now: datetime) -> None:
     """Remember when the key was last used, at most once a minute."""
     minute_ago = now - timedelta(minutes=1)
@@ -91,7 +91,7 @@ def note_use(key: ApiKey, *, now: datetime) -> None:
 class ApiKeyAuthentication(BaseAuthentication):
     """`Authorization: Bearer sk_…`; `request.auth` is the key, `request.user` its owner."""
 
-    def authenticate(self, request: Request) -> tuple[AbstractBaseUser, ApiKey]:
+    def authenticate(self, request: Request) -> tuple[User, ApiKey]:
         header = request.META.get("HTTP_AUTHORIZATION", "")
         scheme, _, text = header.partition(" ")
         if not header:
@@ -117,9 +117,21 @@ class HasScope(BasePermission):
         scope = getattr(view, "scopes", {}).get(action)
         if scope is None:
             return False
-        if scope == "" or scope in request.auth.scopes:
+        if scope == "" or scope in of(request).scopes:
             return True
         raise Problem(403, "missing_scope", f"This key lacks the scope {scope}. Use a key that has it.")
+
+
+def _refuse_unknown(scopes: Collection[Scope | str]) -> None:
+    unknown = sorted({str(scope) for scope in scopes} - set(Scope.values))
+    if unknown:
+        raise Invalid(
+            "unknown_scope",
+            "There is no such scope.",
+            field="scopes",
+            value=", ".join(unknown),
+            cure=f"Use some of {', '.join(Scope.values)}.",
+        )
 
 
 def _digest(secret: str) -> str:

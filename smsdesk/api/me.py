@@ -5,6 +5,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from smsdesk.api import keys
 from smsdesk.api.fields import Moment, StrictSerializer, Text
 from smsdesk.api.views import Endpoint
 from smsdesk.models import Scope
@@ -30,4 +31,4 @@ class Me(Endpoint):
 
     @extend_schema(responses=KeyOut, summary="The key of this request")
     def retrieve(self, request: Request) -> Response:
-        return Response(KeyOut(request.auth).data)
+        return Response(KeyOut(keys.of(request)).data)

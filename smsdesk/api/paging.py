@@ -29,7 +29,7 @@ class After(Func):
     output_field = BooleanField()
     sign = ">"
 
-    def as_sql(self, compiler, connection, **extra_context):  # type: ignore[no-untyped-def]
+    def as_sql(self, compiler, connection, **extra_context):  # type: ignore[no-untyped-def, override]
         parts = [compiler.compile(expression) for expression in self.source_expressions]
         a, b, x, y = (sql for sql, _ in parts)
         return f"(({a}, {b}) {self.sign} ({x}, {y}))", [value for _, values in parts for value in values]
@@ -56,7 +56,7 @@ class Cursor:
 class CursorPaging(BasePagination):
     """Views name their sortings in `orderings`, the first being the default; all are times, made unique by id."""
 
-    def paginate_queryset(self, queryset: QuerySet[Any], request: Request, view: Any = None) -> list[Any]:
+    def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any]:
         self.request = request
         self.ordering = _ordering(request, view.orderings)
         self.cursor = _cursor(request, self.ordering)

@@ -1,6 +1,7 @@
 """The OpenAPI description: what drf-spectacular cannot see by itself (keys, repeats, problems)."""
 
 import inspect
+from pathlib import Path
 from typing import Any
 
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
@@ -9,6 +10,7 @@ from drf_spectacular.utils import OpenApiParameter
 
 from smsdesk.api.problems import CONTENT_TYPE
 
+INTRODUCTION = Path(__file__).with_name("introduction.txt").read_text(encoding="utf-8")
 PROBLEM = {
     "type": "object",
     "required": ["type", "title", "status", "code", "detail", "errors", "request_id"],
@@ -59,7 +61,7 @@ _IDEMPOTENCY_KEY = OpenApiParameter(
 )
 
 
-class Schema(AutoSchema):  # type: ignore[misc]
+class Schema(AutoSchema):
     """Adds the `Idempotency-Key` header where a view takes it, and the form of ids."""
 
     def get_override_parameters(self) -> list[Any]:
@@ -72,7 +74,7 @@ class Schema(AutoSchema):  # type: ignore[misc]
             found.append(_IDEMPOTENCY_KEY)
         return found
 
-    def get_description(self) -> str:
+    def get_description(self) -> str:  # type: ignore[override]
         """Only what the method itself says; a view's own docstring speaks to us, not to integrators."""
         return inspect.getdoc(self._handler()) or ""
 
@@ -80,7 +82,7 @@ class Schema(AutoSchema):  # type: ignore[misc]
         return getattr(self.view, getattr(self.view, "action", None) or "", None)
 
 
-class KeyScheme(OpenApiAuthenticationExtension):  # type: ignore[misc]
+class KeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
     target_class = "smsdesk.api.keys.ApiKeyAuthentication"
     name = "key"
 
@@ -92,8 +94,9 @@ def only_this_version(endpoints: list[Any]) -> list[Any]:
     return [endpoint for endpoint in endpoints if endpoint[0].startswith("/api/v1/")]
 
 
-def add_problems(result: dict[str, Any], generator: Any, request: Any, public: bool) -> dict[str, Any]:
-    """Every operation may answer with a problem; said once here instead of at every view."""
+def complete(result: dict[str, Any], generator: Any, request: Any, public: bool) -> dict[str, Any]:
+    """The introduction, and the problems every operation may answer with: said here instead of at every view."""
+    result["info"]["description"] = INTRODUCTION
     result.setdefault("components", {}).setdefault("schemas", {})["Problem"] = PROBLEM
     content = {CONTENT_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
     for path, operations in result["paths"].items():

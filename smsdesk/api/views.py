@@ -11,7 +11,7 @@ from rest_framework.serializers import BaseSerializer
 from rest_framework.viewsets import GenericViewSet
 
 from smsdesk import public_ids
-from smsdesk.api import limits
+from smsdesk.api import keys, limits
 from smsdesk.api.problems import Problem
 from smsdesk.errors import Invalid
 
@@ -29,7 +29,7 @@ class Endpoint(GenericViewSet[Any]):
 
     def perform_authentication(self, request: Request) -> None:
         super().perform_authentication(request)
-        self.allowance = limits.count(request.auth, now=timezone.now())
+        self.allowance = limits.count(keys.of(request), now=timezone.now())
         if self.allowance.is_exceeded:
             raise limits.exceeded(self.allowance)
 
@@ -41,7 +41,7 @@ class Endpoint(GenericViewSet[Any]):
         response["Cache-Control"] = "no-store"
         return response
 
-    def options(self, request: Request, *arguments: Any, **named: Any) -> Response:
+    def options(self, request: Any, *arguments: Any, **named: Any) -> Response:
         """Only what may be done here, in the `Allow` header."""
         return Response(status=204)
 
