@@ -1,5 +1,8 @@
-"""The first page and the navigation: what each app puts there. An app registers functions from `<app>/dashboard.py`,
-which its admin package imports; a person sees only the parts they have the permission for."""
+"""The first page and the navigation: what each app puts there.
+
+An app registers functions in `<app>/dashboard.py`, which its admin package imports; a person sees only the parts
+they have the permission for.
+"""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass

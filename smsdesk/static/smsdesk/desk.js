@@ -6,7 +6,7 @@ const GSM = new Set(
 );
 const GSM_ESCAPED = new Set("\f^{}\\[~]|€");
 
-// --- SMS counter: `data-count` on a textarea; a value names the id of the element that shows it -----------
+// --- SMS counter: `data-count` on a textarea, shown in the element with `data-count-for="its id"` --------
 
 /** Encoding, parts and characters left, as carriers bill: an escape pair or a surrogate pair is never split. */
 export function measure(text) {
@@ -38,7 +38,7 @@ const counted = new WeakMap();
 
 function counterOf(area) {
   if (counted.has(area)) return counted.get(area);
-  const seen = document.getElementById(area.dataset.count) || document.createElement("p");
+  const seen = document.querySelector(`[data-count-for="${CSS.escape(area.id)}"]`) || document.createElement("p");
   if (!seen.isConnected) area.insertAdjacentElement("afterend", seen);
   seen.classList.add("counter");
   const spoken = document.createElement("span");
