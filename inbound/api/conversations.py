@@ -57,7 +57,7 @@ class ConversationWithThread(ConversationOut):
 
 class ReplyIn(StrictSerializer):
     text = Text(max_length=1600)
-    last_seen = Text(max_length=40, allow_blank=True, help_text="From the conversation as you have read it.")
+    last_seen = Text(max_length=80, allow_blank=True, help_text="From the conversation as you have read it.")
 
 
 class ConversationFilters(ListFilters):
