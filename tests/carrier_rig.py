@@ -83,16 +83,18 @@ async def rig(options: Options) -> AsyncIterator[Rig]:
 
     app = web.Application()
     app.router.add_post("/{path:.*}", hook)
-    runner = web.AppRunner(app)
+    runner = web.AppRunner(app, shutdown_timeout=0.1)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
     desk = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    async with server.running(options) as simulator, aiohttp.ClientSession(simulator.url) as http:
-        simulator.carrier.book.replace(accounts(desk))
-        simulator.carrier.receipts.postman.first_pause = 0.02
-        yield Rig(http, simulator.carrier, simulator.url, desk, options, posts, answer_with)
-    await runner.cleanup()
+    try:
+        async with server.running(options) as simulator, aiohttp.ClientSession(simulator.url) as http:
+            simulator.carrier.book.replace(accounts(desk))
+            simulator.carrier.receipts.postman.first_pause = 0.02
+            yield Rig(http, simulator.carrier, simulator.url, desk, options, posts, answer_with)
+    finally:
+        await runner.cleanup()
 
 
 def accounts(desk: str) -> list[dict[str, Any]]:
