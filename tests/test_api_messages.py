@@ -74,6 +74,34 @@ def test_someone_who_never_agreed_is_an_answer_and_not_an_error(api, sender):
     assert not OutboundMessage.objects.exists()
 
 
+def test_a_message_for_later_waits_for_its_time(api, sender):
+    at = timezone.now() + timedelta(days=2)
+    answer = post(api, body_to(agreed(sender), send_at=at.isoformat()))
+    assert answer.json()["recipients"][0]["outcome"] == "allowed"
+    assert OutboundMessage.objects.get().due_at == at
+
+
+def test_outside_the_allowed_hours_the_answer_says_until_when_it_waits(api, sender):
+    contact = agreed(sender, purpose=Purpose.MARKETING)
+    tomorrow = (timezone.now() + timedelta(days=1)).strftime("%Y-%m-%d")
+    text = f"{sender.brand.name}: sale. Reply STOP to cancel."
+    night = f"{tomorrow}T07:00:00Z"  # from 2 at night in New York to 11 in the evening in Los Angeles
+    answer = post(api, body_to(contact, purpose="marketing", text=text, send_at=night))
+    verdict = answer.json()["recipients"][0]
+    assert (verdict["outcome"], verdict["code"]) == ("deferred", "QUIET_HOURS")
+    assert verdict["until"] == verdict["message"]["due_at"] > night
+    assert verdict["message"]["waiting_for"] == "quiet_hours"
+    assert verdict["detail"].startswith("Waiting until")
+
+
+def test_an_offer_that_ends_before_it_may_be_sent_is_blocked(api, sender):
+    contact = agreed(sender, purpose=Purpose.MARKETING)
+    day = (timezone.now() + timedelta(days=1)).strftime("%Y-%m-%d")
+    text = f"{sender.brand.name}: sale. Reply STOP to cancel."
+    body = body_to(contact, purpose="marketing", text=text, send_at=f"{day}T07:00:00Z", send_by=f"{day}T08:00:00Z")
+    assert post(api, body).json()["recipients"][0]["code"] == "TOO_LATE"
+
+
 def test_someone_who_opted_out_is_blocked(api, sender):
     contact = agreed(sender)
     now = timezone.now()

@@ -151,16 +151,17 @@ def _send(
 ) -> dict[str, Any]:
     """The verdict on this message to this contact, and the queued message unless it is blocked."""
     purpose = Purpose(given["purpose"])
-    text = sms_text.clean(given["text"]).strip()
     context = eligibility.context_of(sender, purpose=purpose, send_by=given.get("send_by"))
     planned = max(given.get("send_at") or now, now)
-    verdict = permission.judge(gathering.facts_about(contact, context=context, body=text), planned)
+    verdict = permission.judge(
+        gathering.facts_about(contact, context=context, body=sms_text.clean(given["text"])), planned
+    )
     message = None
     if verdict.outcome != "blocked":
         message = sending.queue(
             contact,
             sender=sender,
-            text=text,
+            text=given["text"],
             purpose=purpose,
             kind=MessageKind.API,
             priority=Priority.TRANSACTIONAL if purpose == Purpose.TRANSACTIONAL else Priority.CAMPAIGN,
@@ -170,6 +171,9 @@ def _send(
             idempotency_key=idempotency.ledger_key(request),
             api_key=keys.of(request),
         )
+        if verdict.outcome == "deferred":
+            message.waiting_for = verdict.code.lower()
+            message.save(update_fields=["waiting_for"])
     said = {"outcome": verdict.outcome, "code": verdict.code, "until": verdict.until, "detail": verdict.sentence}
     return {"to": contact.phone, "contact": contact, **said, "message": message}
 
