@@ -49,6 +49,25 @@ def test_the_command_serves_and_ends_cleanly_within_two_seconds(tmp_path):
     assert [line["kind"] for line in journal.read(log)] == ["start", "stop"]
 
 
+def test_an_unanswered_webhook_does_not_hold_up_the_end(tmp_path):
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        inbound_url = f"http://127.0.0.1:{silent.getsockname()[1]}/"
+        process, url = start("--open", "--inbound-url", inbound_url)
+        host, _, port = url.removeprefix("http://").partition(":")
+        form = "To=%2B12025550105&From=%2B12025550199&Body=hello"
+        with socket.create_connection((host, int(port))) as caller:
+            head = f"POST /2010-04-01/Accounts/{SID}/Messages.json HTTP/1.1\r\nContent-Length: {len(form)}"
+            caller.sendall(f"{head}\r\nAuthorization: {BASIC['Authorization']}\r\n\r\n{form}".encode())
+            assert caller.recv(12) == b"HTTP/1.1 201"
+            connection, _ = silent.accept()  # the handset's STOP is on its way and gets no answer
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(timeout=2) == 0
+            connection.close()
+    assert process.communicate()[1] == ""
+
+
 def test_a_taken_port_is_one_sentence():
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
