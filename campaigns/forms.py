@@ -9,7 +9,7 @@ from django.core.exceptions import ValidationError
 from django.utils import timezone
 
 from campaigns import drafting, lint, rendering
-from campaigns.models import Campaign, GatewayAccount, Sender, SenderKind
+from campaigns.models import Campaign, CampaignState, GatewayAccount, Sender, SenderKind
 from contacts.models import Purpose
 from smsdesk import phones, sms_text
 from smsdesk.errors import DomainError
@@ -203,6 +203,7 @@ class SenderForm(forms.ModelForm[Sender]):
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
+        self._refuse_another_identity()
         kind, value = cleaned.get("kind"), str(cleaned.get("value") or "").strip()
         if not kind or not value:
             return cleaned
@@ -213,6 +214,15 @@ class SenderForm(forms.ModelForm[Sender]):
             value = phones.canonical(value)
         cleaned["value"] = value
         return cleaned
+
+    def _refuse_another_identity(self) -> None:
+        """What a launched campaign was sent from, or is being sent from, stays what it was."""
+        changed = [name for name in ("value", "kind", "brand", "account") if name in self.changed_data]
+        if not self.instance.pk or not changed:
+            return
+        used = Campaign.objects.filter(sender=self.instance).exclude(state=CampaignState.DRAFT).first()
+        for name in changed if used else ():
+            self.add_error(name, f"The campaign “{used}” uses this sender as it is. Add another sender instead.")
 
 
 def _wrong_value(value: str, kind: str) -> str:

@@ -10,13 +10,14 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.utils.http import quote_etag
 
-from campaigns import reports, views
+from campaigns import recipients, reports, views
 from campaigns.models import Campaign, CampaignState, OutboundMessage, OutboundState
 from smsdesk import phones
 
 PER_PAGE = 50
 LARGE = 50_000  # rows from which on the figures are counted at most every few seconds, for all who look
 COUNT_AGAIN = 5  # seconds
+DRAW_AGAIN = 60  # the same for the chart
 S = CampaignState
 # What may be pressed in which state.
 BUTTONS = {
@@ -53,9 +54,9 @@ MESSAGE_PILLS = {
 
 def report(request: HttpRequest, pk: int) -> HttpResponse:
     """The whole page; what moves is polled by `live`."""
-    views.require(request, "campaigns.view_campaign")
+    views.require(request, *views.MAY_SEE)
     campaign = _campaign(pk)
-    unit, buckets = reports.over_time(campaign)
+    unit, buckets = _over_time(campaign)
     context = views.page(request, title=campaign.name, **_live_context(request, campaign))
     context |= {
         "zone": timezone.get_current_timezone_name(),
@@ -72,10 +73,12 @@ def report(request: HttpRequest, pk: int) -> HttpResponse:
 
 def live(request: HttpRequest, pk: int) -> HttpResponse:
     """Fragment: progress, funnel, reasons. 304 while nothing has changed."""
-    views.require(request, "campaigns.view_campaign")
+    views.require(request, *views.MAY_SEE)
     campaign = _campaign(pk)
     context = _live_context(request, campaign)
-    seen = f"{campaign.state}{campaign.paused_reason}{context['figures']}{request.user.pk}"
+    # The forms in it carry a token of this login: another login must not be shown the old page.
+    login = request.META.get("CSRF_COOKIE", "")
+    seen = f"{campaign.state}{campaign.paused_reason}{context['figures']}{request.user.pk}{login}"
     etag = quote_etag(hashlib.sha256(seen.encode()).hexdigest()[:32])
     if request.headers.get("If-None-Match") == etag:
         response: HttpResponse = HttpResponseNotModified()
@@ -88,10 +91,10 @@ def live(request: HttpRequest, pk: int) -> HttpResponse:
 
 def export(request: HttpRequest, pk: int) -> StreamingHttpResponse:
     """The recipients as CSV, filtered as on the page."""
-    views.require(request, "campaigns.view_campaign")
+    views.require(request, *views.MAY_SEE)
     campaign = _campaign(pk)
-    rows = reports.recipients(campaign, reason=request.GET.get("reason", ""))
-    lines = reports.csv_lines(
+    rows = recipients.of(campaign, reason=request.GET.get("reason", ""))
+    lines = recipients.csv_lines(
         rows, gateway=_gateway(campaign), shows_phones=request.user.has_perm("contacts.view_full_phone")
     )
     views.record(request, campaign, "Exported the recipients.")
@@ -149,6 +152,17 @@ def _figures(campaign: Campaign) -> reports.Figures:
     return kept
 
 
+def _over_time(campaign: Campaign) -> tuple[str, list[reports.Bucket]]:
+    if campaign.audience_size <= LARGE:
+        return reports.over_time(campaign)
+    key = f"over-time-{campaign.pk}"
+    kept: tuple[str, list[reports.Bucket]] | None = cache.get(key)
+    if kept is None:
+        kept = reports.over_time(campaign)
+        cache.set(key, kept, DRAW_AGAIN)
+    return kept
+
+
 def _spell(seconds: int | None) -> str:
     if seconds is None:
         return ""
@@ -159,7 +173,7 @@ def _spell(seconds: int | None) -> str:
 
 def _recipients_context(request: HttpRequest, campaign: Campaign) -> dict[str, Any]:
     reason = request.GET.get("reason", "")
-    rows = reports.recipients(campaign, reason=reason).select_related("contact")
+    rows = recipients.of(campaign, reason=reason).select_related("contact")
     paging = Paginator(rows, PER_PAGE)
     shown = paging.get_page(request.GET.get("page"))
     return {
@@ -176,5 +190,5 @@ def _row(message: OutboundMessage, *, gateway: str) -> dict[str, Any]:
         "message": message,
         "pill": MESSAGE_PILLS.get(OutboundState(message.state), "off"),
         "masked": phones.mask(message.phone),
-        "why": reports.why(message, gateway=gateway),
+        "why": recipients.why(message, gateway=gateway),
     }

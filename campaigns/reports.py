@@ -1,18 +1,15 @@
 """What became of a campaign: figures from the ledger only, in one grouped query, each with its denominator."""
 
-import csv
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Count, F, Max, Min, Q, QuerySet, Sum
+from django.db.models import Count, Max, Min, Q, Sum
 from django.db.models.functions import Trunc
-from django.utils import timezone
 
 from campaigns import failures, reasons
 from campaigns.models import Campaign, CampaignState, OutboundMessage, OutboundState
-from smsdesk import phones
 
 S = OutboundState
 # Taken by the gateway, whatever came of it.
@@ -190,98 +187,6 @@ def _unit(length: timedelta) -> str:
     return "hour" if length < timedelta(hours=100) else "day"
 
 
-# --- Recipients ---------------------------------------------------------------------------------------
-
-
-def recipients(campaign: Campaign, *, reason: str) -> "QuerySet[OutboundMessage]":
-    """The campaign's rows, all or those a figure stands for: `state-…`, `code-…`, `error-…`, `replied` …"""
-    rows = OutboundMessage.objects.filter(campaign=campaign, kind="campaign").order_by("pk")
-    kind, _, value = reason.partition("-")
-    if kind == "state" and value in S.values:
-        return rows.filter(state=value)
-    if kind == "code":
-        return rows.filter(code=value, state__in=(S.SKIPPED, S.CANCELLED))
-    if kind == "error":
-        failed = rows.filter(state__in=FAILED)
-        return (
-            failed.filter(error_code="") if value == "none" else failed.filter(Q(error_code=value) | Q(code=value))
-        )
-    if kind == "waits":
-        return rows.filter(state=S.QUEUED, waiting_for="" if value == "turn" else value)
-    if reason in ("replied", "opted_out"):
-        return rows.filter(**{f"{reason}_at__isnull": False})
-    if reason == "taken":
-        return rows.filter(state__in=TAKEN)
-    if reason == "failed":
-        return rows.filter(state__in=FAILED)
-    return rows
-
-
-def why(message: OutboundMessage, *, gateway: str) -> str:
-    """Why this row is in its state, in a sentence; "" where the state says it all."""
-    if message.state == S.QUEUED:
-        return reasons.waiting(message.waiting_for, _detail(message))
-    if message.state in FAILED:
-        return failures.explain(gateway, message.error_code or message.code, message.error_class).cause
-    return reasons.sentence(message.code, _detail(message)) if message.code else ""
-
-
-def _detail(message: OutboundMessage) -> dict[str, Any]:
-    """What the stored verdict knows, its time as people read it."""
-    detail = dict(message.verdict) if isinstance(message.verdict, dict) else {}
-    if message.state == S.QUEUED and detail.get("until"):
-        detail["until"] = timezone.localtime(message.due_at).strftime("%Y-%m-%d %H:%M %Z")
-    return detail
-
-
-CSV_HEADER = (
-    "message",
-    "phone",
-    "name",
-    "state",
-    "code",
-    "reason",
-    "parts",
-    "submitted_at",
-    "final_at",
-    "replied_at",
-)
-
-
-def csv_lines(rows: "QuerySet[OutboundMessage]", *, gateway: str, shows_phones: bool) -> Iterator[str]:
-    """The recipients as CSV, streamed; phones are masked unless `shows_phones`."""
-    writer = csv.writer(_Echo())
-    yield writer.writerow(CSV_HEADER)
-    named = rows.annotate(contact_name=F("contact__name")).defer("body", "text")
-    for message in named.iterator(chunk_size=2_000):
-        phone = message.phone if shows_phones else phones.mask(message.phone)
-        yield writer.writerow(
-            [message.ref, phone, *map(defused, _cells(message, gateway=gateway))],
-        )
-
-
-def _cells(message: Any, *, gateway: str) -> Iterable[str]:
-    yield message.contact_name or ""
-    yield message.get_state_display()
-    yield message.code or message.error_code
-    yield why(message, gateway=gateway)
-    yield str(message.parts or "")
-    for moment in (message.submitted_at, message.final_at, message.replied_at):
-        yield moment.isoformat(timespec="seconds") if moment else ""
-
-
-def defused(cell: str) -> str:
-    """A cell no spreadsheet takes for a formula."""
-    return f"'{cell}" if cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell
-
-
-class _Echo:
-    """A file that hands back what is written: `csv` needs one."""
-
-    def write(self, line: str) -> str:
-        return line
-
-
 # --- Several campaigns --------------------------------------------------------------------------------
 
 
@@ -318,31 +223,3 @@ def totals(campaign_ids: list[int]) -> dict[int, Totals]:
         )
         for campaign_id, states in counts.items()
     }
-
-
-# --- One message --------------------------------------------------------------------------------------
-
-
-def decision(message: OutboundMessage, *, gateway: str) -> str:
-    """The stored verdict as a sentence: what let it leave, keeps it waiting, or kept it back."""
-    if message.code:
-        return why(message, gateway=gateway)
-    if isinstance(message.verdict, dict) and message.verdict.get("code"):
-        return reasons.sentence(str(message.verdict["code"]), _detail(message))
-    return reasons.waiting(message.waiting_for, {}) if message.state == S.QUEUED else ""
-
-
-def timeline(message: OutboundMessage) -> list[tuple[datetime, str]]:
-    """(when, what) in order: our own steps and every receipt that came."""
-    steps = [
-        (message.created_at, "queued"),
-        (message.submitted_at, f"handed to the gateway (try {message.submit_no})"),
-        (message.accepted_at, "accepted by the gateway"),
-        (message.replied_at, "answered by the person"),
-        (message.opted_out_at, "opted out"),
-    ]
-    known = [(moment, words) for moment, words in steps if moment is not None]
-    for event in message.events.order_by("received_at", "pk")[:50]:
-        code = f", code {event.code}" if event.code else ""
-        known.append((event.received_at, f"receipt: {event.word}{code}"))
-    return sorted(known, key=lambda entry: entry[0])

@@ -29,6 +29,7 @@ PICKS = (("previous", "Previous"), ("next", "Next"), ("random", "Somebody"), ("l
 SECONDS_AT_ONCE = 1.5
 TALLY_KEPT = 600  # seconds
 
+MAY_SEE = ("campaigns.view_campaign", "campaigns.change_campaign")
 # verb: (permission, what the log says)
 VERBS = {
     "launch": ("campaigns.send_campaign", "Launched."),
@@ -125,7 +126,7 @@ STEP_OF = {
 
 def preview_text(request: HttpRequest, pk: int) -> HttpResponse:
     """Fragment: the phone, the counter, the findings. POST shows a text that is not saved; nothing is changed."""
-    require(request, "campaigns.view_campaign")
+    require(request, *MAY_SEE)
     campaign = campaign_or_404(pk)
     asked = request.POST if request.method == "POST" else request.GET
     body = sms_text.clean(asked.get("body", campaign.body))[: 2 * rendering.LONGEST_BODY]
@@ -144,7 +145,7 @@ def preview_text(request: HttpRequest, pk: int) -> HttpResponse:
 
 def preview_waterfall(request: HttpRequest, pk: int) -> HttpResponse:
     """Fragment: the waterfall; while a large audience is being counted it asks again by itself."""
-    require(request, "campaigns.view_campaign")
+    require(request, *MAY_SEE)
     campaign = campaign_or_404(pk)
     tally = _tally(campaign) if waterfall.is_countable(campaign) and campaign.include.exists() else None
     context = {"campaign": campaign, "tally": tally, "rows": waterfall.rows(tally) if tally else []}
@@ -289,6 +290,7 @@ def operator(request: HttpRequest) -> User:
     return request.user
 
 
-def require(request: HttpRequest, permission: str) -> None:
-    if not request.user.has_perm(permission):
+def require(request: HttpRequest, *permissions: str) -> None:
+    """One of them is enough."""
+    if not any(request.user.has_perm(permission) for permission in permissions):
         raise PermissionDenied

@@ -8,7 +8,7 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
-from campaigns import failures, reports
+from campaigns import failures, recipients, reports
 from campaigns.models import CampaignState, OutboundState
 from smsdesk.templatetags import charts
 from tests import factories
@@ -183,7 +183,7 @@ def test_a_live_header_costs_few_queries(client, sent, django_assert_max_num_que
     ],
 )
 def test_recipients_are_filtered_by_any_reason_of_the_page(client, sent, reason, count):
-    assert reports.recipients(sent, reason=reason).count() == count
+    assert recipients.of(sent, reason=reason).count() == count
     client.force_login(factories.staff(*READER))
     assert client.get(url("report", sent), {"reason": reason, "page": "x"}).status_code == 200
 
@@ -209,6 +209,13 @@ def test_no_cell_of_the_csv_is_a_formula(client, name):
     factories.outbound(campaign, factories.contact(name=name), state="delivered")
     client.force_login(factories.staff(*READER))
     assert exported(client, campaign)[0]["name"] == f"'{name}"
+
+
+def test_the_csv_is_read_page_by_page_and_lacks_nobody(client, sent, monkeypatch):
+    monkeypatch.setattr(recipients, "PAGE", 2)
+    client.force_login(factories.staff(*READER))
+    refs = [row["message"] for row in exported(client, sent)]
+    assert sorted(refs) == sorted(message.ref for message in sent.messages.all())
 
 
 def test_a_deleted_contact_leaves_its_row_readable(client, sent):

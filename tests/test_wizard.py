@@ -251,6 +251,11 @@ def test_pause_resume_cancel_and_duplicate(marketer):
         marketer.post(url("do", campaign.pk, verb))
         campaign.refresh_from_db()
         assert campaign.state == state
+    assert list(LogEntry.objects.order_by("pk").values_list("change_message", flat=True)) == [
+        "Paused.",
+        "Resumed.",
+        "Cancelled.",
+    ]
     answer = marketer.post(url("do", campaign.pk, "duplicate"))
     copy = Campaign.objects.latest("pk")
     assert (copy.state, copy.body, copy.include.count(), copy.launched_at) == ("draft", campaign.body, 1, None)
@@ -376,6 +381,25 @@ def test_a_sender_has_the_form_its_kind_has(admin_client, kind, value, is_taken)
     if is_taken:
         sender = Sender.objects.get()
         assert (sender.value, sender.country, sender.lanes.count()) == (value, "US", 3)
+
+
+def test_a_sender_a_campaign_uses_keeps_its_identity_but_not_its_rate(admin_client):
+    sender = factories.sender()
+    factories.campaign(sender=sender, state=CampaignState.SENDING)
+    page = reverse("admin:campaigns_sender_change", args=[sender.pk])
+    values = {
+        "value": sender.value,
+        "kind": sender.kind,
+        "brand": sender.brand_id,
+        "account": sender.account_id,
+        "country": "US",
+        "parts_per_second": "5000",
+    }
+    other = {**values, "account": factories.account().pk}
+    assert "Add another sender instead" in admin_client.post(page, other).content.decode()
+    assert admin_client.post(page, values).status_code == 302
+    sender.refresh_from_db()
+    assert (sender.parts_per_second, sender.lanes.count()) == (5000, 3)
 
 
 def test_credentials_go_in_and_never_come_out(admin_client):

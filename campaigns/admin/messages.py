@@ -8,7 +8,7 @@ from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from campaigns import report_views, reports
+from campaigns import recipients, report_views
 from campaigns.models import OutboundMessage, OutboundState
 from contacts.models import Contact
 from smsdesk import phones
@@ -84,11 +84,11 @@ class OutboundMessageAdmin(ReadOnlyModelAdmin):
 
     @admin.display(description="Why")
     def reason(self, message: OutboundMessage) -> str:
-        return reports.why(message, gateway=message.sender.account.kind)
+        return recipients.why(message, gateway=message.sender.account.kind)
 
     @admin.display(description="Decision")
     def verdict_sentence(self, message: OutboundMessage) -> str:
-        return reports.decision(message, gateway=message.sender.account.kind) or "Not decided yet."
+        return recipients.decision(message, gateway=message.sender.account.kind) or "Not decided yet."
 
     @admin.display(description="Id")
     def reference(self, message: OutboundMessage) -> str:
@@ -109,7 +109,7 @@ class OutboundMessageAdmin(ReadOnlyModelAdmin):
     def failure(self, message: OutboundMessage) -> str:
         if not message.error_code and not message.error_class:
             return "none"
-        return f"{reports.why(message, gateway=message.sender.account.kind)} ({message.error_code or 'no code'})"
+        return f"{recipients.why(message, gateway=message.sender.account.kind)} ({message.error_code or 'no code'})"
 
     @admin.display(description="Evidence")
     def evidence_words(self, message: OutboundMessage) -> SafeString | str:
@@ -124,7 +124,7 @@ class OutboundMessageAdmin(ReadOnlyModelAdmin):
 
     @admin.display(description="Timeline")
     def timeline(self, message: OutboundMessage) -> SafeString:
-        entries = [(_when(moment), words) for moment, words in reports.timeline(message)]
+        entries = [(_when(moment), words) for moment, words in recipients.timeline(message)]
         return format_html('<ul class="timeline">{}</ul>', format_html_join("", "<li>{} {}</li>", entries))
 
 
