@@ -7,8 +7,9 @@ from django.contrib.admin.models import LogEntry
 from django.urls import reverse
 from django.utils import timezone
 
-from campaigns import lint
+from campaigns import drafting, lint
 from campaigns.models import Campaign, CampaignState, GatewayAccount, OutboundMessage, Sender, SenderKind
+from smsdesk.errors import WrongState
 from tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -225,6 +226,15 @@ def test_a_step_that_was_open_during_the_launch_changes_nothing(marketer):
     assert answer.url == url("report", campaign.pk)
     campaign.refresh_from_db()
     assert "other" not in campaign.body
+
+
+def test_saving_a_draft_that_was_launched_meanwhile_changes_nothing():
+    campaign = factories.campaign(factories.contact_list())
+    Campaign.objects.update(state=CampaignState.SCHEDULED)
+    with pytest.raises(WrongState, match="launched"):
+        drafting.save(campaign, values={"body": "other"}, lists={"include": []}, now=timezone.now())
+    campaign.refresh_from_db()
+    assert (campaign.body == "other", campaign.include.count(), campaign.state) == (False, 1, "scheduled")
 
 
 def test_a_verb_needs_a_post_and_its_permission(client):
