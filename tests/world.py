@@ -39,7 +39,7 @@ def wait_until(check: Callable[[], Any], *, seconds: float, what: str) -> Any:
         answer = check()
         if answer:
             return answer
-        time.sleep(0.05)
+        time.sleep(0.2)
     raise AssertionError(f"not within {seconds:.0f} s: {what}")
 
 
