@@ -50,19 +50,18 @@ class Company:
         except urllib.error.HTTPError as error:
             return error.code, json.loads(error.read() or b"null")
 
-    def campaign(self, body: str, *, lists: tuple[str, ...] = ("Customers",), dialect: str = "infobip") -> str:
+    def campaign(self, body: str, *, to: str = "Customers", purpose: str = "marketing") -> str:
         """A campaign, created and launched; its id."""
-        sender = self.senders[dialect]["value"]
         status, made = self.api(
             "POST",
             "/campaigns/",
             {
                 "name": f"Sale {uuid.uuid4().hex[:6]}",
                 "brand": "acme",
-                "sender": sender,
-                "purpose": "marketing",
+                "sender": self.sender,
+                "purpose": purpose,
                 "body": body,
-                "include": list(lists),
+                "include": [to],
             },
             key=uuid.uuid4().hex,
         )
@@ -112,14 +111,38 @@ class Office:
         self.post("/admin/login/?next=/admin/", page, username="ana", password="Secret-4711")
 
     def get(self, path: str) -> str:
-        with self._open(self.url + path, timeout=30) as answer:
-            return str(answer.read().decode())
+        return self._send(urllib.request.Request(self.url + path))
 
     def post(self, path: str, page: str, **fields: str) -> str:
         """Send a form of `page` with its token; the page that follows."""
+        data = urllib.parse.urlencode({"csrfmiddlewaretoken": self._token(page), **fields}).encode()
+        return self._send(urllib.request.Request(self.url + path, data))
+
+    def upload(self, path: str, page: str, *, name: str, content: str) -> str:
+        """Send one file with a form of `page`; the page that follows."""
+        boundary = "the-boundary-of-this-form"
+        field = f"--{boundary}\r\nContent-Disposition: form-data; name="
+        parts = [
+            f'{field}"csrfmiddlewaretoken"\r\n\r\n{self._token(page)}',
+            f'{field}"file"; filename="{name}"\r\nContent-Type: text/csv\r\n\r\n{content}',
+            f"--{boundary}--\r\n",
+        ]
+        request = urllib.request.Request(self.url + path, "\r\n".join(parts).encode())
+        request.add_header("Content-Type", f"multipart/form-data; boundary={boundary}")
+        return self._send(request)
+
+    @property
+    def place(self) -> str:
+        """The path of the page that was answered last, after redirects."""
+        return urllib.parse.urlsplit(self._place).path
+
+    def _send(self, request: urllib.request.Request) -> str:
+        request.add_header("Referer", self.url)
+        with self._open(request, timeout=30) as answer:
+            self._place = answer.geturl()
+            return str(answer.read().decode())
+
+    def _token(self, page: str) -> str:
         token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page)
         assert token, "the page has no form"
-        data = urllib.parse.urlencode({"csrfmiddlewaretoken": token[1], **fields}).encode()
-        request = urllib.request.Request(self.url + path, data, {"Referer": self.url + path})
-        with self._open(request, timeout=30) as answer:
-            return str(answer.read().decode())
+        return token[1]

@@ -14,15 +14,53 @@ def until(check, *, seconds=40, what):
     return world.wait_until(check, seconds=seconds, what=what)
 
 
-def test_a_campaign_is_delivered_and_the_report_says_so(company: Company):
-    campaign = company.campaign(SALE)
-    until(lambda: len(company.messages(campaign=campaign, state="delivered")) == 60, what="all delivered")
+def test_an_imported_list_gets_a_campaign_and_the_report_says_delivered(company: Company):
+    office = company.office
+    office.sign_in()
+    lines = [
+        "phone,name,city",
+        *(f"{number(500 + i)},Bo {i},Springfield" for i in range(25)),
+        "+1 800 555 0199,Free,X",
+    ]
+    admin = "/admin/contacts/contactimport/"
+    page = office.upload(f"{admin}add/", office.get(f"{admin}add/"), name="people.csv", content="\n".join(lines))
+    page = office.post(office.place, page, **import_choices(page))
+    assert "25" in page
+    page = office.post(office.place.replace("preview", "start"), page)
+    report_place = office.place
+    until(lambda: "Finished" in office.get(report_place), what="the import")
+    assert "toll-free" in office.get(report_place.replace("change/", "errors.csv"))
 
-    report = until(lambda: (r := company.report(campaign))["state"] == "finished" and r, what="finished")
-    assert (report["audience"], report["delivered"]) == (60, 60)
+    campaign = company.campaign(
+        "Hi {{ first_name }}, your order is ready.", to="Springfield", purpose="transactional"
+    )
+    report = until(lambda: (r := company.report(campaign))["delivered"] == 25 and r, what="all delivered")
+
+    assert (report["targeted"], report["failed"], report["skipped"]) == (25, 0, 0)
+    assert company.accepted(to=number(507))[0]["body"] == "Hi Bo, your order is ready."
     phones = [line["to"] for line in company.accepted()]
-    assert len(phones) == len(set(phones)) == 60
-    assert company.accepted(to=number(7))[0]["body"].startswith("Acme: Hi Ana, 20% off")
+    assert len(phones) == len(set(phones))
+
+
+def import_choices(page: str) -> dict[str, str]:
+    """What somebody fills in on the columns page."""
+    brand = re.search(r'<option value="(\d+)"[^>]*>Acme', page)
+    assert brand
+    return {
+        "brand": brand[1],
+        "new_list": "Springfield",
+        "default_country": "US",
+        "purpose": "transactional",
+        "basis": "express_written",
+        "obtained_at": "2026-01-05T10:00",
+        "method": "paper",
+        "wording": "Acme may text me about my orders.",
+        "source": "Order form 2026",
+        "column_0": "phone",
+        "column_1": "name",
+        "column_2": "attribute",
+        "attribute_2": "city",
+    }
 
 
 def test_join_is_consent_with_proof_and_gets_an_answer(company: Company):
@@ -35,11 +73,12 @@ def test_join_is_consent_with_proof_and_gets_an_answer(company: Company):
     assert status == 200
     status, consents = company.api("GET", f"/contacts/{page['data'][0]['id']}/consents/")
     assert status == 200
-    granted = [
-        event for event in consents["data"] if event["kind"] == "opt_in" and "marketing" in event["purposes"]
-    ]
-    assert granted[0]["source"] == "text"
-    assert granted[0]["proof"]["wording"].startswith("Text JOIN to")
+    granted = next(event for event in consents["data"] if "marketing" in event["purposes"])
+    assert (granted["kind"], granted["source"], granted["has_evidence"]) == ("opt_in", "text", True)
+    # Proven consent: the judge lets marketing go, now or in the morning.
+    order = {"to": phone, "purpose": "marketing", "text": "Acme: 20% off today. Reply STOP to opt out."}
+    status, answer = company.api("POST", "/messages/", order, key=uuid.uuid4().hex)
+    assert answer["recipients"][0]["code"] in ("OK", "QUIET_HOURS")
 
 
 def test_a_question_is_answered_by_an_agent_and_delivered(company: Company):
@@ -66,8 +105,9 @@ def test_an_api_send_with_the_same_idempotency_key_is_one_sms(company: Company):
     assert first[0] == second[0] == 202
     assert first[1]["recipients"][0]["message"]["id"] == second[1]["recipients"][0]["message"]["id"]
     until(lambda: len(company.accepted(to=number(1))) > before, what="the SMS")
-    until(lambda: not company.messages(state="queued"), what="an empty queue")
+    until(lambda: not company.messages(state="submitting"), what="nothing under way")
     assert len(company.accepted(to=number(1))) == before + 1
+    assert len([m for m in company.messages(kind="api") if m["to"] == number(1)]) == 1
 
 
 def test_nothing_begins_for_a_phone_after_its_stop_was_answered(busy_company: Company):
@@ -96,7 +136,7 @@ def test_nothing_begins_for_a_phone_after_its_stop_was_answered(busy_company: Co
 def test_a_worker_killed_in_mid_campaign_sends_nothing_twice_and_loses_nothing(busy_company: Company):
     company = busy_company
     campaign = company.campaign(SALE)
-    until(lambda: len(company.accepted())  >= 60, what="the campaign under way")
+    until(lambda: len(company.accepted()) >= 60, what="the campaign under way")
 
     assert company.cluster is not None
     world.kill_group(company.cluster)
