@@ -18,6 +18,8 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from smsdesk.simulator import journal
+
 # What the carrier's test accounts open with, by dialect.
 CREDENTIALS = {
     "twilio": {"account_sid": "AC" + "0" * 32, "auth_token": "test-token"},
@@ -156,10 +158,7 @@ class World:
 
     def carrier_log(self, kind: str) -> list[dict[str, Any]]:
         """The lines of one kind ("seen", "accepted", "answered", "receipt", "inbound") of the carrier's own log."""
-        if not self.log_file.exists():
-            return []
-        lines = self.log_file.read_text(encoding="ascii").splitlines()
-        return [line for text in lines if f'"kind":"{kind}"' in text for line in (json.loads(text),)]
+        return list(journal.read(self.log_file, kind=kind))
 
     def text(self, *, phone: str, sender: str, text: str) -> dict[str, Any]:
         """Somebody texts us; returns the carrier's note of our answer ({"status", "seconds", …})."""
