@@ -6,7 +6,7 @@ import pytest
 from smsdesk.simulator import parts, twilio
 from smsdesk.simulator.faults import Faults
 from smsdesk.simulator.options import Options
-from tests.carrier_rig import APP, BASIC, SENDER, SID, TO, Rig, play
+from tests.carrier_rig import APP, BASIC, SENDER, SID, TO, Rig, accounts, play
 
 
 @pytest.fixture
@@ -83,6 +83,18 @@ def test_infobip_judges_each_destination_of_a_call(options):
         await rig.until(lambda: len(rig.posts) == 2)
         [result] = json.loads(rig.posts[1][2])["results"]
         assert (result["messageId"], result["to"], result["status"]["id"]) == ("a", TO[1:], 5)
+
+    play(story, options)
+
+
+def test_infobip_webhooks_carry_basic_credentials_when_asked(options):
+    async def story(rig: Rig) -> None:
+        listed = accounts(rig.desk)
+        listed[1]["credentials"] |= {"hook_user": "desk", "hook_password": "secret"}
+        rig.carrier.book.replace(listed)
+        await rig.infobip(("a", TO))
+        await rig.until(lambda: bool(rig.posts))
+        assert rig.posts[0][1]["Authorization"] == "Basic ZGVzazpzZWNyZXQ="
 
     play(story, options)
 

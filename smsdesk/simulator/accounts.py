@@ -18,12 +18,17 @@ class BadAccounts(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """`key` is Infobip's API key or Twilio's account sid; `secret` is Twilio's auth token. No senders: any."""
+    """`key` is Infobip's API key or Twilio's account sid; `secret` is Twilio's auth token. No senders: any.
+
+    With `hook_user` Infobip's webhooks carry it and `hook_password` as HTTP Basic.
+    """
 
     dialect: str
     name: str
     key: str
     secret: str = ""
+    hook_user: str = ""
+    hook_password: str = ""
     senders: tuple[str, ...] = ()
     inbound_url: str = ""
     answers_stop: bool = False
@@ -113,6 +118,8 @@ class AccountBook:
             name=str(entry.get("name") or f"{dialect} {number}"),
             key=str(credentials[names[0]]),
             secret=str(credentials["auth_token"]) if dialect == "twilio" else "",
+            hook_user=str(credentials.get("hook_user") or ""),
+            hook_password=str(credentials.get("hook_password") or ""),
             senders=tuple(senders),
             inbound_url=self._absolute(str(entry.get("inbound_url") or ""), where),
             answers_stop=bool(entry.get("answers_stop", dialect == "twilio")),

@@ -1,6 +1,7 @@
 """Infobip's SMS API v3 as its reference describes it: send, logs, receipts and inbound texts."""
 
 import json
+from base64 import b64encode
 from datetime import UTC, datetime
 from json.encoder import encode_basestring_ascii as quoted
 from typing import Any
@@ -9,7 +10,7 @@ from smsdesk.simulator.accounts import Account
 from smsdesk.simulator.messages import Message
 from smsdesk.simulator.numbering import digits, with_plus
 
-HOOK_HEADERS = {"Content-Type": "application/json", "User-Agent": "simulator"}
+_HOOK_HEADERS = {"Content-Type": "application/json", "User-Agent": "simulator"}
 
 # Our word → groupId, groupName, id, name, description of the status.
 STATUSES: dict[str, tuple[int, str, int, str, str]] = {
@@ -131,6 +132,13 @@ def _webhooks(webhooks: Any, where: str) -> tuple[str, str, bool]:
     if not isinstance(data, str) or len(data) > 4000:
         raise BadRequest(f"{where}.webhooks.callbackData", "must be a text of at most 4000 characters")
     return url, data, delivery.get("intermediateReport") is True
+
+
+def hook_headers(account: Account | None) -> dict[str, str]:
+    if account is None or not account.hook_user:
+        return _HOOK_HEADERS
+    pair = f"{account.hook_user}:{account.hook_password}".encode("utf-8", "replace")
+    return {**_HOOK_HEADERS, "Authorization": f"Basic {b64encode(pair).decode('ascii')}"}
 
 
 def send_answer(bulk_id: str, messages: list[Message], refusals: list[str]) -> bytes:

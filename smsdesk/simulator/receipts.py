@@ -107,10 +107,10 @@ class Receipts:
 
     def _post(self, rows: list[tuple[Message, str]]) -> Post:
         message, word = rows[0]
+        account = self.book.named(message.account)
         if message.dialect == "infobip":
-            body, headers = infobip.receipts_body(rows), infobip.HOOK_HEADERS
+            body, headers = infobip.receipts_body(rows), infobip.hook_headers(account)
         else:
-            account = self.book.named(message.account)
             body, headers = twilio.receipt_body(message, word, account), twilio.HOOK_HEADERS
             headers = twilio.signed(headers, url=message.callback_url, body=body, account=account)
         return Post(url=message.callback_url, body=body, headers=headers, kind="receipt", rows=tuple(rows))
@@ -119,7 +119,7 @@ class Receipts:
         if not account.inbound_url:
             return 0, 0.0
         if account.dialect == "infobip":
-            body, headers = infobip.inbound_body(message), infobip.HOOK_HEADERS
+            body, headers = infobip.inbound_body(message), infobip.hook_headers(account)
         else:
             body = twilio.inbound_body(message, account, opt_out_type=opt_out_type)
             headers = twilio.signed(twilio.HOOK_HEADERS, url=account.inbound_url, body=body, account=account)
