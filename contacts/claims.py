@@ -1,12 +1,13 @@
 """The consent a file is declared to carry: with its whole proof, or none."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from contacts.models import Basis, Purpose
 from smsdesk import sms_text
 from smsdesk.errors import Invalid
 
+EARLIEST = datetime(1992, 12, 3, tzinfo=UTC)  # the first SMS ever
 PURPOSES = (Purpose.MARKETING, Purpose.TRANSACTIONAL)
 BASES = tuple(b for b in Basis if b not in (Basis.CONVERSATIONAL, Basis.UNPROVEN))
 METHODS = {
@@ -51,6 +52,14 @@ def recorded(claim: Claim | None, *, now: datetime) -> dict[str, object]:
         raise Invalid(
             "consent_in_the_future",
             "Consent cannot be given in the future.",
+            field="consent_obtained_at",
+            value=claim.obtained_at.isoformat(),
+            cure="Give the day on which the last of these people agreed.",
+        )
+    if claim.obtained_at < EARLIEST:
+        raise Invalid(
+            "consent_too_old",
+            "Nobody agreed to texts that long ago.",
             field="consent_obtained_at",
             value=claim.obtained_at.isoformat(),
             cure="Give the day on which the last of these people agreed.",

@@ -1,17 +1,20 @@
 """Forms of the contact pages. They clean and complain; what happens is done by the verbs."""
 
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from django import forms
 from django.utils import timezone
 
+from contacts import claims
 from contacts import fields as rules
 from contacts.models import Basis, Brand, ConsentSource, Contact, Purpose, QuietHoursRule
 from smsdesk import phones, sms_text
 from smsdesk.errors import DomainError
 
 T = TypeVar("T")
+YEAR = timedelta(days=366)
 DATE_TIME = forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M")
 
 
@@ -127,6 +130,8 @@ class OptInForm(forms.Form):
         moment = self.cleaned_data["occurred_at"]
         if moment > timezone.now():
             raise forms.ValidationError("Consent cannot be given in the future. Give the time of the agreement.")
+        if moment < claims.EARLIEST:
+            raise forms.ValidationError("Nobody agreed to texts that long ago. Give the time of the agreement.")
         return moment
 
     def clean_wording(self) -> str:
@@ -143,6 +148,12 @@ class InstantForm(forms.Form):
     """The moment "what may I send?" is asked for."""
 
     at = forms.DateTimeField(label="At", required=False, widget=DATE_TIME)
+
+    def clean_at(self) -> datetime | None:
+        moment: datetime | None = self.cleaned_data["at"]
+        if moment is not None and abs(moment - timezone.now()) > YEAR:
+            raise forms.ValidationError("Choose a moment within a year from now.")
+        return moment
 
 
 class QuietHoursForm(forms.ModelForm[QuietHoursRule]):
