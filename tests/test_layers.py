@@ -24,7 +24,7 @@ def is_within(module: str, packages: tuple[str, ...]) -> bool:
 
 
 def is_wiring(module: str) -> bool:
-    return is_within(module, WIRING) or ".management.commands" in module
+    return is_within(module, WIRING) or ".management." in module
 
 
 def imports(source: str, *, module: str, is_package: bool = False):
