@@ -16,6 +16,7 @@ _APOSTROPHES = re.compile(r"['’‘ʼ`´′]")
 _BREAK = re.compile(r"[.!?;:,\n\r()\[\]{}…|¡¿。！？、，；：]+|\s[-–—]+\s|--+")
 _NOT_WORD = re.compile(r"[\W_]+")
 _NUMBER_SIGN = re.compile(r"(?<=[a-z])\s+#(?!\w)")  # "wrong #"
+_DOLLAR = re.compile(r"\$(?=[a-z]{2})")  # "$top"
 _STOP_TO = re.compile(r"\b(stop)2(?=[a-z])")  # "stop2end"
 _SIGNATURE = re.compile(
     r"^\W*(sent (from|via|with) |get outlook for |envoy[eé] de(puis)? (mon|ma) |von meinem .{1,30}gesendet"
@@ -41,7 +42,7 @@ _SHORT_FORMS = {
     "sendin": "sending", "wanna": "want to", "gonna": "going to", "gotta": "have to", "nomore": "no more",
     "anymor": "anymore", "anymre": "anymore", "nbr": "number", "num": "number", "numba": "number", "nr": "number",
     "phonenumber": "number", "isnt": "is not", "arent": "are not", "wasnt": "was not", "aint": "is not",
-    "unsub": "unsubscribe", "rmv": "remove", "deleet": "delete", "kno": "know", "ppl": "people", "b4": "before",
+    "unsub": "unsubscribe", "rmv": "remove", "deleet": "delete", "kno": "know", "howd": "how did", "op": "opt", "outta": "out of", "ppl": "people", "b4": "before",
     "cuz": "because", "w": "with", "n": "and", "k": "ok", "okay": "ok", "f": "fuck", "fuckin": "fucking",
 }  # fmt: skip
 _TWO_WORDS = {
@@ -81,6 +82,7 @@ def fold(text: str) -> Folded:
     )
     kept = "\n".join(line for line in visible.splitlines() if not _SIGNATURE.match(line))
     plain = strip_marks(_QUOTED.sub(" ", kept).casefold())
+    plain = _DOLLAR.sub("s", plain)
     plain = _STOP_TO.sub(r"\1 to ", _NUMBER_SIGN.sub(" number", plain))
     written = _split(plain)
     return Folded(

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 
-from inbound import folding, foreign_phrases, phrases, vocabulary
+from inbound import doubt, folding, foreign_phrases, phrases, vocabulary
 from inbound.models import Intent
 
 EXACT, STRONG, REVIEW = "exact", "strong", "review"
@@ -101,6 +101,8 @@ def _opt_in(folded: folding.Folded, *, pending_confirmation: bool) -> Reading | 
 def _strong(folded: folding.Folded) -> Reading | None:
     if folded.is_spelled and folded.compact in vocabulary.joined("stop"):
         return Reading(Intent.OPT_OUT, STRONG, "spaced letters")
+    if len(folded.compact) >= 8 and _as_stop(folded.compact):
+        return Reading(Intent.OPT_OUT, STRONG, "keyword in pieces")
     alone = _keyword_and_filler(folded.words)
     if alone and not phrases.NEGATION.search(folded.line):
         return Reading(Intent.OPT_OUT, STRONG, f"keyword {alone} with courtesy")
@@ -206,7 +208,11 @@ def _doubtful_phrase(line: str) -> str:
             return f"{phrase.rule}, more follows"
     if phrases.LONELY.search(_without_harmless(spelled)):
         return "stop in a sentence"
-    return "phrase" if any(p.pattern.search(left) for p in foreign_phrases.FOREIGN) else ""
+    if any(p.pattern.search(left) for p in foreign_phrases.FOREIGN):
+        return "phrase, other things"
+    if any(len(word) >= 6 and word in vocabulary.family("stop") - _WEAK_ALONE for word in left.split()):
+        return "keyword in a sentence"
+    return doubt.find(left)
 
 
 def _without_harmless(line: str) -> str:

@@ -2,9 +2,12 @@
 
 import csv
 import os
+import time
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from inbound import intent
 from inbound.models import Intent
@@ -26,3 +29,85 @@ def test_shared_case(case):
     assert reading.intent == case["expected_intent"], reading
     if case["expected_confidence"]:
         assert reading.confidence in case["expected_confidence"].split("|"), reading
+
+
+def texts(label):
+    path = Path(__file__).parent / "data" / "intent_texts.csv"
+    with path.open(encoding="utf-8", newline="") as file:
+        return [row["text"] for row in csv.DictReader(file) if row["label"] == label]
+
+
+def share(found, of):
+    return len(found) / len(of)
+
+
+def test_nearly_every_request_to_stop_is_suppressed_or_held():
+    asked = texts("opt_out")
+    missed = [text for text in asked if intent.read(text).intent != Intent.OPT_OUT]
+    at_once = [text for text in asked if (reading := intent.read(text)).intent == "opt_out" and reading.is_certain]
+    assert share(missed, asked) <= 0.02, missed
+    assert share(at_once, asked) >= 0.55
+
+
+def test_hardly_any_ordinary_text_is_suppressed_and_few_are_held():
+    said = texts("ordinary")
+    read = [(text, reading) for text in said if (reading := intent.read(text)).intent == Intent.OPT_OUT]
+    suppressed = [text for text, reading in read if reading.is_certain]
+    assert share(suppressed, said) <= 0.01, suppressed
+    assert share(read, said) <= 0.15, read
+
+
+@pytest.mark.parametrize(
+    ("text", "intended", "confidence"),
+    [
+        ("help", "help", "exact"),
+        ("INFO", "help", "exact"),
+        ("Aide!", "help", "exact"),
+        ("help me with my order", "none", "exact"),
+        ("start please", "opt_in", "strong"),
+        ("ЅТОР", "opt_out", "exact"),
+        ("S T O P", "opt_out", "exact"),
+        ("STOP START", "opt_out", "review"),
+        ("", "none", "exact"),
+        ("\x00\u200b", "none", "exact"),
+        ("👍 to “Acme: sale. Reply STOP to end”", "none", "exact"),
+        ("Emphasized “Reply STOP to opt out”", "none", "exact"),
+        ("I replied STOP twice", "opt_out", "review"),
+        ("不要退订", "none", "review"),
+    ],
+)
+def test_what_else_is_read(text, intended, confidence):
+    reading = intent.read(text)
+    assert (reading.intent, reading.confidence) == (intended, confidence), reading
+
+
+def test_yes_counts_only_while_something_is_pending():
+    for text in ("YES", "ok", "Sí", "oui", "yes please"):
+        assert intent.read(text).intent == Intent.NONE
+        assert intent.read(text, pending_confirmation=True).intent == Intent.OPT_IN
+    assert intent.read("yes stop", pending_confirmation=True).intent == Intent.OPT_OUT
+    assert intent.read("yes but no", pending_confirmation=True).intent == Intent.NONE
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [
+        "stop ", "a", "dont want to ", "no ", "please please ", "ne veux plus ", "не хочу ", "不", "“", ".,",
+        "s t o p ", "stop sending all the ", "u", "take my off ", "aaaaaaaaa ", "STOP\n", "ö̈", "\u202e",
+    ],
+)  # fmt: skip
+def test_no_text_makes_the_matcher_slow(piece):
+    text = (piece * 4_000)[:20_000]
+    intent.read(text[:100])  # word lists are read once
+    started = time.process_time()
+    intent.read(text)
+    assert time.process_time() - started < 0.25
+
+
+@given(st.text(max_size=300))
+def test_any_text_has_a_reading_and_dressing_it_up_changes_little(text):
+    reading = intent.read(text)
+    assert reading.intent in Intent.values
+    assert reading.confidence in ("exact", "strong", "review")
+    if reading.intent == Intent.OPT_OUT and reading.confidence == "exact":
+        assert intent.read(f"  {text.upper()} ").intent == Intent.OPT_OUT
