@@ -5,7 +5,7 @@ import time
 from campaigns import lifecycle, reaping, receipts, reconciling
 from campaigns.models import Lane
 from campaigns.times import TIMES
-from smsdesk import clock, processes
+from smsdesk import clock, expiry, processes
 
 
 class Every:
@@ -45,6 +45,7 @@ def heal() -> None:
     beat()
     reaping.reap()
     receipts.rematch(now=clock.database_now())
+    expiry.drop_old_answers(now=clock.database_now())
 
 
 def abandon_dead_workers() -> None:

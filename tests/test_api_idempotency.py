@@ -7,6 +7,7 @@ from django.utils import timezone
 from rest_framework.response import Response
 
 from contacts.models import Contact
+from smsdesk import expiry
 from smsdesk.api import idempotency, problems
 from smsdesk.models import IdempotentAnswer
 from tests import factories
@@ -59,5 +60,5 @@ def test_an_attempt_that_breaks_leaves_nothing_behind():
 def test_answers_are_dropped_after_a_day():
     old, new = claimed(), claimed()
     IdempotentAnswer.objects.filter(pk=old.pk).update(created_at=timezone.now() - timedelta(hours=25))
-    assert idempotency.forget_old(now=timezone.now()) == 1
+    assert expiry.drop_old_answers(now=timezone.now()) == 1
     assert IdempotentAnswer.objects.get() == new

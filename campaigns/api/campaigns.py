@@ -5,7 +5,7 @@ from typing import Any
 
 import django_filters
 from django.utils import timezone
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.request import Request
@@ -83,6 +83,20 @@ class CampaignFilters(ListFilters):
     updated_after = MomentFilter(field_name="updated_at", lookup_expr="gt", label="Changed after this time.")
 
 
+_EXAMPLE = OpenApiExample(
+    "Spring sale",
+    {
+        "name": "Spring sale",
+        "brand": "acme",
+        "sender": "+12125550100",
+        "body": "{{ brand }}: {{ first_name | default: 'Hi' }}, 10 % off until Sunday. Reply STOP to opt out",
+        "include": ["Newsletter"],
+        "exclude": ["Bought this week"],
+        "send_at": "2027-03-21T15:00:00Z",
+        "send_by": "2027-03-22T02:00:00Z",
+    },
+    request_only=True,
+)
 _IF_MATCH = OpenApiParameter("If-Match", str, OpenApiParameter.HEADER, description="The ETag you have read.")
 
 
@@ -106,7 +120,9 @@ class Campaigns(views.Endpoint):
     def list(self, request: Request) -> Response:
         return self.page(self.get_queryset(), CampaignOut)
 
-    @extend_schema(request=drafts.CampaignIn, responses={201: CampaignOut}, summary="Draft a campaign")
+    @extend_schema(
+        request=drafts.CampaignIn, responses={201: CampaignOut}, summary="Draft a campaign", examples=[_EXAMPLE]
+    )
     @idempotency.once
     def create(self, request: Request) -> Response:
         given = views.read(request, drafts.CampaignIn)

@@ -9,7 +9,7 @@ from typing import Any
 import django_filters
 from django.db.models import Q, QuerySet
 from django.utils import timezone
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -116,6 +116,13 @@ class MessageFilters(ListFilters):
     campaign = RefFilter(field_name="campaign__public_id", prefix="cmp", label="Of this campaign.")
 
 
+_EXAMPLE = OpenApiExample(
+    "Order shipped",
+    {"to": "+12125550123", "purpose": "transactional", "text": "Your order has left."},
+    request_only=True,
+)
+
+
 class Messages(views.Endpoint):
     id_prefix = "msg"
     scopes = {"list": Scope.MESSAGES_READ, "retrieve": Scope.MESSAGES_READ, "create": Scope.MESSAGES_SEND}
@@ -133,7 +140,7 @@ class Messages(views.Endpoint):
         rows = _visible(self.get_queryset(), keys.of(request)).prefetch_related("events")
         return Response(MessageWithEvents(views.find(rows, id, prefix="msg")).data)
 
-    @extend_schema(request=MessageIn, responses={202: SendAnswer}, summary="Send a message")
+    @extend_schema(request=MessageIn, responses={202: SendAnswer}, summary="Send a message", examples=[_EXAMPLE])
     @idempotency.once
     def create(self, request: Request) -> Response:
         """Accepted means queued: it is judged again at the moment it leaves. Someone who may not be texted is

@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.utils import timezone
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail
 from rest_framework.request import Request
@@ -93,6 +93,32 @@ class ConsentOut(StrictSerializer):
         return hasattr(event, "evidence")
 
 
+_OPT_IN = OpenApiExample(
+    "Opt-in on a web form",
+    {
+        "kind": "opt_in",
+        "brand": "acme",
+        "purposes": ["marketing"],
+        "basis": "express_written",
+        "source": "web_form",
+        "proof": {
+            "wording": "Text me offers, up to 4 a month. Reply STOP to cancel.",
+            "method": "web_form",
+            "act": "ticked the box",
+            "source": "https://shop.example/checkout",
+            "ip": "192.0.2.17",
+        },
+        "occurred_at": "2026-11-23T18:00:00Z",
+    },
+    request_only=True,
+)
+_OPT_OUT = OpenApiExample(
+    "Opt-out by telephone",
+    {"kind": "opt_out", "source": "verbal", "note": "Called the shop and asked to get no more texts."},
+    request_only=True,
+)
+
+
 class Consents(views.Endpoint):
     id_prefix = "con"
     scopes = {"list": Scope.CONTACTS_READ, "create": Scope.CONTACTS_WRITE}
@@ -104,7 +130,12 @@ class Consents(views.Endpoint):
         contact = views.find(Contact.objects.all(), id, prefix="con")
         return self.page(consent.history(contact.subscriber_key), ConsentOut)
 
-    @extend_schema(request=ConsentIn, responses={201: ConsentOut}, summary="Record an opt-in or an opt-out")
+    @extend_schema(
+        request=ConsentIn,
+        responses={201: ConsentOut},
+        summary="Record an opt-in or an opt-out",
+        examples=[_OPT_IN, _OPT_OUT],
+    )
     @idempotency.once
     def create(self, request: Request, id: str) -> Response:
         """A standing opt-out is lifted only by the person's own later act on a web form, never by other sources."""

@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.utils import timezone
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -80,6 +80,13 @@ class ContactWithConsent(ContactOut):
     suppressions = SuppressionNow(many=True, help_text="Standing opt-outs; nothing here lifts them.")
 
 
+_EXAMPLE = OpenApiExample(
+    "Ann",
+    {"phone": "+12125550123", "name": "Ann Lee", "external_id": "1001", "attributes": {"city": "Boston"}},
+    request_only=True,
+)
+
+
 class Contacts(views.Endpoint):
     id_prefix = "con"
     scopes = {
@@ -96,7 +103,7 @@ class Contacts(views.Endpoint):
     def list(self, request: Request) -> Response:
         return self.page(self.get_queryset(), ContactOut)
 
-    @extend_schema(request=ContactIn, responses={201: ContactOut}, summary="Add a contact")
+    @extend_schema(request=ContactIn, responses={201: ContactOut}, summary="Add a contact", examples=[_EXAMPLE])
     @idempotency.once
     def create(self, request: Request) -> Response:
         """A phone, or an alias form of it, that is known already is a 409."""

@@ -21,12 +21,12 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from smsdesk import expiry
 from smsdesk.api import keys
 from smsdesk.api.problems import CONTENT_TYPE, Problem
 from smsdesk.errors import DomainError
 from smsdesk.models import IdempotentAnswer
 
-KEPT = timedelta(hours=24)
 ATTEMPT = timedelta(seconds=60)
 # These depend on the moment, not on the request: the same request may succeed later, so they are not kept.
 NOT_FINAL = {401, 403, 408, 409, 425, 429}
@@ -67,11 +67,6 @@ def ledger_key(request: Request) -> str | None:
     return None if key is None else f"{keys.of(request).prefix}:{key}"
 
 
-def forget_old(*, now: datetime) -> int:
-    """Drop the answers that are older than 24 hours; run daily."""
-    return IdempotentAnswer.objects.filter(created_at__lt=now - KEPT).delete()[0]
-
-
 def _attempt(claimed: IdempotentAnswer, view: Any, work: Callable[[], Response]) -> Response:
     is_kept = False
     try:
@@ -101,7 +96,7 @@ def _claim(request: Request, *, now: datetime) -> IdempotentAnswer:
     )
     if is_new:
         return row
-    if row.created_at > now - KEPT:
+    if row.created_at > now - expiry.ANSWERS_KEPT:
         if row.request_sha256 != digest:
             raise Problem(
                 422, "idempotency_key_reused", "This Idempotency-Key was used for another request. Use a new one."

@@ -13,6 +13,15 @@ from smsdesk.api.problems import CONTENT_TYPE
 INTRODUCTION = Path(__file__).with_name("introduction.txt").read_text(encoding="utf-8")
 PROBLEM = {
     "type": "object",
+    "example": {
+        "type": "about:blank",
+        "title": "Bad Request",
+        "status": 400,
+        "code": "invalid",
+        "detail": "The request has errors; see `errors`.",
+        "errors": [{"pointer": "/purpose", "code": "required", "detail": "This field is required."}],
+        "request_id": "3f0c2c1d9a6b4e7f8c5d1e2f3a4b5c6d",
+    },
     "required": ["type", "title", "status", "code", "detail", "errors", "request_id"],
     "properties": {
         "type": {"type": "string"},
@@ -45,7 +54,8 @@ ALWAYS = {
     "429": "Too many requests",
     "503": "Busy; repeat it",
 }
-ON_POST = {
+ELSEWHERE = {"404": "Not there, or not for this key", "412": "Changed since you read it"}
+ON_WRITES = {
     "409": "Wrong state, or a repeat of a request that still runs",
     "413": "The body is too large",
     "415": "Not application/json",
@@ -99,16 +109,24 @@ def complete(result: dict[str, Any], generator: Any, request: Any, public: bool)
     result["info"]["description"] = INTRODUCTION
     result.setdefault("components", {}).setdefault("schemas", {})["Problem"] = PROBLEM
     content = {CONTENT_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    result["components"]["responses"] = {
+        _name(status): {"description": description, "content": content}
+        for status, description in sorted((ALWAYS | ON_WRITES | ELSEWHERE).items())
+    }
     for path, operations in result["paths"].items():
         for method, operation in operations.items():
-            extra = dict(ALWAYS)
+            extra = [*ALWAYS]
             if "{" in path:
-                extra["404"] = "Not there, or not for this key"
+                extra.append("404")
             if any(parameter["name"] == "If-Match" for parameter in operation.get("parameters", ())):
-                extra["412"] = "Changed since you read it"
+                extra.append("412")
             if method in ("post", "put", "patch"):
-                extra.update(ON_POST)
-            for status, description in extra.items():
-                operation["responses"].setdefault(status, {"description": description, "content": content})
+                extra.extend(ON_WRITES)
+            for status in extra:
+                operation["responses"].setdefault(status, {"$ref": f"#/components/responses/{_name(status)}"})
             operation["responses"] = dict(sorted(operation["responses"].items()))
     return result
+
+
+def _name(status: str) -> str:
+    return f"Problem{status}"

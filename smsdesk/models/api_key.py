@@ -62,7 +62,7 @@ class IdempotentAnswer(models.Model):
     status = models.PositiveSmallIntegerField(null=True)  # null: still being worked on
     body = models.TextField(blank=True)  # JSON, byte for byte as it was answered
     started_at = models.DateTimeField()  # of the current attempt; one that does not end is taken over
-    created_at = models.DateTimeField(auto_now_add=True, db_index=True)  # reader: the daily clean-up
+    created_at = models.DateTimeField(auto_now_add=True, db_index=True)  # reader: expiry.drop_old_answers
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["api_key", "key"], name="one_answer_per_idempotency_key")]
