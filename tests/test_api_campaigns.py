@@ -159,3 +159,19 @@ def test_a_list_takes_the_same_queries_for_few_and_many(api, sender, vip, django
     later = timezone.now().strftime("%Y-%m-%dT%H:%M:%SZ").replace("2026", "2036")
     assert api.get(URL, {"updated_after": later}).json()["data"] == []
     assert len(api.get(URL, {"state": "draft"}).json()["data"]) == 6
+
+
+def test_a_text_carriers_refuse_is_not_launched(api, sender, vip):
+    url = f"{URL}{post(api, URL, draft(sender, vip, body='Big sale today')).json()['id']}/launch/"
+    answer = post(api, url)
+    assert answer.status_code == 422
+    assert answer.json()["code"] == "CONTENT_NO_BRAND"
+    assert answer.json()["errors"][0]["pointer"] == "/body"
+    assert Campaign.objects.get().state == "draft"
+
+
+def test_a_text_that_names_an_unknown_field_is_not_saved(api, sender, vip):
+    answer = post(api, URL, {**draft(sender, vip), "body": "Hi {{ shoe_size }}. Reply STOP to opt out"})
+    assert answer.status_code == 400
+    assert answer.json()["errors"][0]["pointer"] == "/body"
+    assert not Campaign.objects.exists()
