@@ -105,7 +105,7 @@ class ScheduleForm(forms.ModelForm[Campaign]):
         fields = ["begin", "send_at", "latest_start", "send_by"]
         labels = {"send_at": "Begin at", "latest_start": "Latest start", "send_by": "End of the offer"}
         help_texts = {
-            "latest_start": "Missed for longer than this (by a worker that is down), it waits for you instead.",
+            "latest_start": "If it has not begun by then, because no worker was running, it waits for you instead.",
             "send_by": "From then on nothing leaves; who would have to wait longer is skipped.",
         }
         widgets = {
