@@ -10,8 +10,8 @@ from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q
 
-from campaigns import audience, rendering, sending, states
-from campaigns.models import Campaign, CampaignState, OutboundMessage, OutboundState, SenderKind
+from campaigns import audience, lint, sending, states
+from campaigns.models import Campaign, CampaignState, OutboundMessage, OutboundState
 from contacts.models import Purpose
 from smsdesk import transitions, wakeups
 from smsdesk.errors import DomainError, Invalid, WrongState
@@ -32,7 +32,12 @@ def launch(campaign: Campaign, *, by: AbstractBaseUser | None, now: datetime) ->
         raise found[0]
     with transaction.atomic():
         _move(
-            campaign, "launch", origins=(S.DRAFT, S.AWAITING_APPROVAL), to=S.SCHEDULED, changes={"launched_at": now}
+            campaign,
+            "launch",
+            origins=(S.DRAFT, S.AWAITING_APPROVAL),
+            to=S.SCHEDULED,
+            changes={"launched_at": now},
+            now=now,
         )
         if campaign.send_at is None or campaign.send_at <= now:
             wakeups.wake("campaigns.tasks.tick")
@@ -48,6 +53,7 @@ def pause(campaign: Campaign, *, by: AbstractBaseUser | None, now: datetime, rea
         origins=(S.SCHEDULED, S.PREPARING, S.SENDING),
         to=S.PAUSED,
         changes={"paused_reason": (reason or "Paused by an operator.")[:300]},
+        now=now,
     )
     log.info("campaign_paused", campaign=campaign.ref, by=getattr(by, "pk", None))
     return campaign
@@ -62,7 +68,7 @@ def resume(campaign: Campaign, *, by: AbstractBaseUser | None, now: datetime) ->
             to = S.PREPARING
         else:
             to = S.SCHEDULED
-        _move(campaign, "resume", origins=(S.PAUSED,), to=to, changes={"paused_reason": ""})
+        _move(campaign, "resume", origins=(S.PAUSED,), to=to, changes={"paused_reason": ""}, now=now)
         wakeups.wake("campaigns.tasks.tick")
         sending.wake_all()
     log.info("campaign_resumed", campaign=campaign.ref, by=getattr(by, "pk", None))
@@ -78,6 +84,7 @@ def cancel(campaign: Campaign, *, by: AbstractBaseUser | None, now: datetime) ->
             origins=(S.DRAFT, S.AWAITING_APPROVAL, S.SCHEDULED, S.PREPARING, S.SENDING, S.PAUSED),
             to=S.CANCELLED,
             changes={"finished_at": now},
+            now=now,
         )
         wakeups.wake("campaigns.tasks.tick")
     log.info("campaign_cancelled", campaign=campaign.ref, by=getattr(by, "pk", None))
@@ -107,13 +114,13 @@ def problems(campaign: Campaign, *, now: datetime) -> list[DomainError]:
         found.append(_missing("body", "Write the message."))
     else:
         try:
-            rendering.compile(campaign.body)
+            found.extend(lint.as_errors(lint.check(campaign, body=campaign.body)))
         except DomainError as error:
             found.append(error)
     if not campaign.include.exists():
         found.append(_missing("include", "Choose at least one list."))
     found.extend(_problems_of_time(campaign, now=now))
-    found.extend(_problems_of_sender(campaign))
+    found.extend(_problems_of_purpose(campaign))
     return found
 
 
@@ -142,30 +149,18 @@ def _problems_of_time(campaign: Campaign, *, now: datetime) -> list[DomainError]
     return []
 
 
-def _problems_of_sender(campaign: Campaign) -> list[DomainError]:
-    sender = campaign.sender
-    if sender is None:
+def _problems_of_purpose(campaign: Campaign) -> list[DomainError]:
+    if campaign.purpose in (Purpose.MARKETING, Purpose.TRANSACTIONAL):
         return []
-    if sender.kind == SenderKind.ALPHANUMERIC and "stop" in campaign.body.casefold():
-        return [
-            Invalid(
-                "stop_on_one_way_sender",
-                "People cannot answer a name, so the text may not ask them to reply STOP.",
-                field="body",
-                cure="Send from a number, or give a link to opt out.",
-            )
-        ]
-    if campaign.purpose not in (Purpose.MARKETING, Purpose.TRANSACTIONAL):
-        return [
-            Invalid(
-                "purpose_not_for_campaigns",
-                "A campaign is marketing or transactional.",
-                field="purpose",
-                value=campaign.purpose,
-                cure="Choose one of the two.",
-            )
-        ]
-    return []
+    return [
+        Invalid(
+            "purpose_not_for_campaigns",
+            "A campaign is marketing or transactional.",
+            field="purpose",
+            value=campaign.purpose,
+            cure="Choose one of the two.",
+        )
+    ]
 
 
 # --- What the clock does -----------------------------------------------------------------------------
@@ -176,9 +171,11 @@ def start_due(*, now: datetime) -> int:
     waiting = Campaign.objects.filter(state=S.SCHEDULED)
     late = Q(send_at__lt=now - GRACE, latest_start=None) | Q(latest_start__lt=now)
     missed = waiting.filter(late, send_at__isnull=False).update(
-        state=S.PAUSED, paused_reason="Its start was missed: no worker was running. Resume it to send now."
+        state=S.PAUSED,
+        updated_at=now,
+        paused_reason="Its start was missed: no worker was running. Resume it to send now.",
     )
-    started = waiting.filter(Q(send_at=None) | Q(send_at__lte=now)).update(state=S.PREPARING)
+    started = waiting.filter(Q(send_at=None) | Q(send_at__lte=now)).update(state=S.PREPARING, updated_at=now)
     return started + missed
 
 
@@ -187,7 +184,9 @@ def prepare_due(*, now: datetime) -> None:
     for campaign in Campaign.objects.filter(state=S.PREPARING).select_related("sender"):
         while not audience.take_range(campaign, now=now):
             pass
-        if transitions.move_one(campaign, origins=(S.PREPARING,), to=S.SENDING, changes={"prepared_at": now}):
+        if transitions.move_one(
+            campaign, origins=(S.PREPARING,), to=S.SENDING, changes={"prepared_at": now, "updated_at": now}
+        ):
             sending.wake_all()
 
 
@@ -197,7 +196,7 @@ def finish_done(*, now: datetime) -> int:
     return (
         Campaign.objects.filter(state=S.SENDING)
         .exclude(Exists(open_rows))
-        .update(state=S.FINISHED, finished_at=now)
+        .update(state=S.FINISHED, finished_at=now, updated_at=now)
     )
 
 
@@ -220,8 +219,9 @@ def _move(
     origins: tuple[CampaignState, ...],
     to: CampaignState,
     changes: Mapping[str, Any],
+    now: datetime,
 ) -> None:
-    if not transitions.move_one(campaign, origins=origins, to=to, changes=changes):
+    if not transitions.move_one(campaign, origins=origins, to=to, changes={**changes, "updated_at": now}):
         raise _wrong_state(campaign, verb)
 
 

@@ -5,6 +5,7 @@ import time
 from campaigns import lifecycle, reaping, receipts, reconciling
 from campaigns.models import Lane
 from campaigns.times import TIMES
+from contacts import tasks as contact_tasks
 from smsdesk import clock, expiry, processes
 
 
@@ -46,6 +47,7 @@ def heal() -> None:
     reaping.reap()
     receipts.rematch(now=clock.database_now())
     expiry.drop_old_answers(now=clock.database_now())
+    contact_tasks.tend_imports()
 
 
 def abandon_dead_workers() -> None:

@@ -98,7 +98,6 @@ def _review(request: HttpRequest, campaign: Campaign) -> HttpResponse:
     now = timezone.now()
     problems = lifecycle.problems(campaign, now=now)
     findings = _findings(campaign, body=campaign.body)
-    problems += [error for error in lint.as_errors(findings) if error.code not in {p.code for p in problems}]
     context = step_context(request, campaign, "review", form=None)
     context |= {
         "problems": [(error, STEP_OF.get(error.field, "audience")) for error in problems],
@@ -229,9 +228,6 @@ def _act(request: HttpRequest, campaign: Campaign, verb: str) -> Campaign:
     if verb in ("launch", "approve"):
         if verb == "approve" and campaign.state != CampaignState.AWAITING_APPROVAL:
             raise WrongState("nothing_to_approve", "Nobody asked for approval of this campaign.")
-        blocking = lint.as_errors(_findings(campaign, body=campaign.body))
-        if blocking and campaign.state in (CampaignState.DRAFT, CampaignState.AWAITING_APPROVAL):
-            raise blocking[0]
         return lifecycle.launch(campaign, by=operator(request), now=now)
     if verb == "pause":
         return lifecycle.pause(campaign, by=operator(request), now=now, reason=f"Paused by {request.user}.")

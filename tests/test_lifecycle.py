@@ -18,7 +18,14 @@ def draft(people: int = 2, **over) -> Campaign:
     group = ContactList.objects.create(name=f"Draft {ContactList.objects.count()}")
     for _ in range(people):
         ListMembership.objects.create(list=group, contact=factories.contact(name="Bo"))
-    values = {"name": "News", "brand": sender.brand, "sender": sender, "body": "Hi", **over}
+    values = {
+        "name": "News",
+        "brand": sender.brand,
+        "sender": sender,
+        "body": "Hi",
+        "purpose": "transactional",
+        **over,
+    }
     made = Campaign.objects.create(**values)
     made.include.add(group)
     return made

@@ -14,7 +14,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from campaigns import eligibility, reports, sending
+from campaigns import eligibility, recipients, sending
 from campaigns.api.senders import choose
 from campaigns.models import MessageKind, OutboundMessage, OutboundState, Priority, Sender
 from contacts import gathering, people, permission
@@ -79,7 +79,7 @@ class MessageOut(StrictSerializer):
         return message.body or message.text
 
     def get_reason(self, message: OutboundMessage) -> str:
-        return reports.why(message, gateway=message.sender.account.kind)
+        return recipients.why(message, gateway=message.sender.account.kind)
 
 
 class EventOut(StrictSerializer):
