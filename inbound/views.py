@@ -141,7 +141,12 @@ def _thread_page(
 
 
 def _page(request: HttpRequest, context: dict[str, Any], *, status: int = 200) -> HttpResponse:
-    return render(request, "inbound/inbox.html", {**admin.site.each_context(request), **context}, status=status)
+    return render(
+        request,
+        "inbound/inbox.html",
+        {**admin.site.each_context(request), "is_nav_sidebar_enabled": False, **context},
+        status=status,
+    )
 
 
 def _list(user: User, wanted: inbox.Filter) -> dict[str, Any]:
