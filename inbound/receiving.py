@@ -27,7 +27,7 @@ log = structlog.get_logger(__name__)
 
 LONGEST_TEXT = 4_000  # characters kept
 _TRIES = 3
-_TRY_AGAIN = {"40001", "40P01", "55P03"}  # serialization, deadlock, lock not available
+_TRY_AGAIN = {"40001", "40P01"}  # serialization failure, deadlock
 
 
 @dataclass(frozen=True, slots=True)
