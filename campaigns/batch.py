@@ -233,8 +233,9 @@ def _mark_submitting(won: lanes.Won, leaving: Sequence[tuple[Row, "eligibility.D
         OutboundMessage,
         columns=("body", "encoding", "parts", "verdict"),
         rows=sorted((row.id, row.body, row.encoding, row.parts, d.record) for row, d in leaving),
+        # What an earlier submit left behind says nothing about this one, least of all that nothing was written.
         also=f"state = 'submitting', token = %s, submit_no = o.submit_no + 1, submitted_at = {lanes.clock()}, "
-        "waiting_for = '', code = ''",
+        "waiting_for = '', code = '', evidence = NULL, error_class = '', error_code = '', gateway_id = ''",
         where="o.state = 'queued'",
         parameters=[token],
     )

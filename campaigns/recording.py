@@ -75,7 +75,10 @@ def _record_once(results: Sequence[SubmitResult], rows: Mapping[UUID, Row], *, w
 
 
 def _file_late(done: set[int], changes: Sequence[tuple[Any, ...]], *, token: object) -> None:
-    """A receipt or the reaper was faster. An acceptance is proof for rows of this very submit, nothing else is."""
+    """A receipt or the reaper was faster. An acceptance is proof for rows of this very submit, nothing else is.
+
+    Even for one that waits to be sent again, because the gateway had said it never saw it: it must not.
+    """
     accepted = [c for c in changes if c[0] not in done and c[1] == OutboundState.ACCEPTED.value]
     bulk_sql.update_rows(
         OutboundMessage,
@@ -88,7 +91,7 @@ def _file_late(done: set[int], changes: Sequence[tuple[Any, ...]], *, token: obj
         OutboundMessage,
         columns=("state", "accepted_at"),
         rows=[(c[0], c[1], c[3]) for c in accepted],
-        where="o.token = %s AND o.state IN ('unknown', 'parked')",
+        where="o.token = %s AND o.state IN ('unknown', 'parked', 'queued')",
         parameters=[token],
     )
     unwritten = [c for c in changes if c[0] not in done and c[7] == ErrorClass.NOTHING_WRITTEN.value]

@@ -4,15 +4,7 @@ import time
 from datetime import datetime
 
 from django.db import connection
-from django.db.models.functions import Now
 from django.utils import timezone
-
-
-class ClockTimestamp(Now):
-    """The database's clock at this statement; `now()` of PostgreSQL is the start of the transaction."""
-
-    def as_postgresql(self, compiler, connection, **extra_context):  # type: ignore[no-untyped-def]
-        return self.as_sql(compiler, connection, template="clock_timestamp()", **extra_context)
 
 
 def database_now() -> datetime:
