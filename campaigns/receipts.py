@@ -10,16 +10,18 @@ from typing import Any
 
 import structlog
 from django.db import transaction
+from django.db.models import Exists, OuterRef, Q
 
 from campaigns import consequences, states
 from campaigns.models import DeliveryEvent, GatewayAccount, OutboundMessage, OutboundState, Sender
 from smsdesk import bulk_sql, sms_text
 from smsdesk.gateways.contract import Receipt
-from smsdesk.gateways.errors import POLICIES, Beyond
+from smsdesk.gateways.errors import POLICIES, Beyond, ErrorClass
 
 log = structlog.get_logger(__name__)
 
 KEPT_UNMATCHED = timedelta(days=7)
+REMATCHED = 500  # at most in one round
 
 
 def record(account: GatewayAccount, receipts: Sequence[Receipt], *, now: datetime) -> None:
@@ -38,9 +40,16 @@ def record(account: GatewayAccount, receipts: Sequence[Receipt], *, now: datetim
 
 def rematch(*, now: datetime) -> int:
     """Try unmatched receipts again: their message may have got its gateway id meanwhile. How many matched."""
-    waiting = DeliveryEvent.objects.filter(message=None, received_at__gt=now - KEPT_UNMATCHED)
+    own = OutboundMessage.objects.filter(sender__account=OuterRef("account"))
+    waiting = DeliveryEvent.objects.filter(
+        # First those that have a message now: what belongs to nobody must not stand before them.
+        Exists(own.filter(public_id=OuterRef("reference")))
+        | (~Q(gateway_id="") & Exists(own.filter(gateway_id=OuterRef("gateway_id")))),
+        message=None,
+        received_at__gt=now - KEPT_UNMATCHED,
+    )
     matched = 0
-    for event in waiting.select_related("account").order_by("received_at")[:500]:
+    for event in waiting.select_related("account").order_by("received_at")[:REMATCHED]:
         receipt = _again(event)
         with transaction.atomic():
             messages = _match(event.account, [receipt])
@@ -50,6 +59,7 @@ def rematch(*, now: datetime) -> int:
             if DeliveryEvent.objects.filter(pk=event.pk, message=None).update(message=message["id"]):
                 _apply([receipt], messages, now=now)
                 matched += 1
+        _follow([receipt], messages)
     return matched
 
 
@@ -93,6 +103,10 @@ def latest_message_to(subscriber_key: str, sender: Sender) -> OutboundMessage | 
         .order_by("-id")
         .first()
     )
+
+
+# A word of acceptance for one of these: the gateway took what it had said it never saw.
+_GIVEN_UP = (OutboundState.QUEUED, OutboundState.SKIPPED, OutboundState.CANCELLED)
 
 
 def _key(receipt: Receipt) -> object:
@@ -143,7 +157,7 @@ def _apply(receipts: Iterable[Receipt], messages: dict[object, dict[str, Any]], 
         known = best.get(message["id"])
         if known is not None and states.RANK[known[1]] >= rank:
             continue
-        if message["state"] == OutboundState.QUEUED and message["submit_no"]:
+        if message["state"] in _GIVEN_UP and message["submit_no"] and receipt.state != OutboundState.REJECTED:
             log.error("accepted_after_given_up", message=str(message["public_id"]))
         final = (receipt.at or now) if rank >= 3 else None
         kind = receipt.error_class.value if receipt.error_class else ""
@@ -159,7 +173,10 @@ def _apply(receipts: Iterable[Receipt], messages: dict[object, dict[str, Any]], 
 
 
 def _raise(rows: Sequence[tuple[Any, ...]]) -> None:
-    """Only upwards, and never a row that was not submitted at all (no honest receipt can name it)."""
+    """Only upwards, and never a row that was not submitted at all (no honest receipt can name it).
+
+    A row that waits to be tried again rises by words of acceptance only: that it was refused is known.
+    """
     unset = ("gateway_id", "error_code", "error_class", "code")
     keep = ", ".join(f"{name} = CASE WHEN x.{name} = '' THEN o.{name} ELSE x.{name} END" for name in unset)
     bulk_sql.update_rows(
@@ -169,7 +186,8 @@ def _raise(rows: Sequence[tuple[Any, ...]]) -> None:
         rows=[(row[0], row[1].value, *row[2:]) for row in rows],
         also=f"{keep}, accepted_at = COALESCE(o.accepted_at, x.accepted_at), "
         "final_at = COALESCE(x.final_at, o.final_at), next_lookup_at = NULL",
-        where=f"{states.rank_sql('o.state')} < {states.rank_sql('x.state')} AND o.submit_no > 0",
+        where=f"{states.rank_sql('o.state')} < {states.rank_sql('x.state')} AND o.submit_no > 0 "
+        "AND NOT (o.state = 'queued' AND x.state = 'rejected')",
     )
 
 
@@ -194,5 +212,6 @@ def _again(event: DeliveryEvent) -> Receipt:
         word=event.word,
         state=state,
         code=event.code,
+        error_class=ErrorClass(event.error_class) if event.error_class else None,
         at=event.occurred_at,
     )
