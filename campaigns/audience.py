@@ -22,7 +22,9 @@ def contacts_of(campaign: Campaign) -> "QuerySet[Contact]":
 
 
 def take_range(campaign: Campaign, *, now: datetime) -> bool:
-    """Queue the next 20,000 people; True when everybody has a row. Safe to repeat and to interrupt.
+    """Queue the next 20,000 people; True when nothing is left to do here. Safe to repeat and to interrupt.
+
+    `prepared_at` says that everybody has a row.
 
     The range moves in the same commit as its rows, and a person who has a row keeps that one.
     """
@@ -35,10 +37,11 @@ def take_range(campaign: Campaign, *, now: datetime) -> bool:
             .first()
         )
         if fresh is None:
-            return True  # cancelled, or another process was faster
+            return True  # paused, cancelled, or another process was faster
         low = fresh.prepared_through
         high = _end_of_range(fresh, low)
         if high is None:
+            Campaign.objects.filter(pk=campaign.pk).update(prepared_at=now)
             return True
         wanted, made = _insert(fresh, low=low, high=high, now=now)
         Campaign.objects.filter(pk=campaign.pk).update(

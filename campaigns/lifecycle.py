@@ -9,6 +9,7 @@ import structlog
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q
+from django.db.models.functions import Coalesce
 
 from campaigns import audience, lint, sending, states
 from campaigns.models import Campaign, CampaignState, OutboundMessage, OutboundState
@@ -169,11 +170,15 @@ def _problems_of_purpose(campaign: Campaign) -> list[DomainError]:
 def start_due(*, now: datetime) -> int:
     """`scheduled → preparing` for campaigns whose time has come; missed ones are paused with the reason."""
     waiting = Campaign.objects.filter(state=S.SCHEDULED)
-    late = Q(send_at__lt=now - GRACE, latest_start=None) | Q(latest_start__lt=now)
-    missed = waiting.filter(late, send_at__isnull=False).update(
-        state=S.PAUSED,
-        updated_at=now,
-        paused_reason="Its start was missed: no worker was running. Resume it to send now.",
+    late = Q(begins__lt=now - GRACE, latest_start=None) | Q(latest_start__lt=now)
+    missed = (
+        waiting.alias(begins=Coalesce("send_at", "launched_at"))
+        .filter(late)
+        .update(
+            state=S.PAUSED,
+            updated_at=now,
+            paused_reason="Its start was missed: no worker was running. Resume it to send now.",
+        )
     )
     started = waiting.filter(Q(send_at=None) | Q(send_at__lte=now)).update(state=S.PREPARING, updated_at=now)
     return started + missed
@@ -184,10 +189,16 @@ def prepare_due(*, now: datetime) -> None:
     for campaign in Campaign.objects.filter(state=S.PREPARING).select_related("sender"):
         while not audience.take_range(campaign, now=now):
             pass
-        if transitions.move_one(
-            campaign, origins=(S.PREPARING,), to=S.SENDING, changes={"prepared_at": now, "updated_at": now}
-        ):
-            sending.wake_all()
+        begin_sending(campaign, now=now)
+
+
+def begin_sending(campaign: Campaign, *, now: datetime) -> bool:
+    """`preparing → sending`, only with everybody's row made: a pause and a resume may have come in between."""
+    complete = Campaign.objects.filter(pk=campaign.pk, prepared_at__isnull=False)
+    if not transitions.move(complete, origins=(S.PREPARING,), to=S.SENDING, changes={"updated_at": now}):
+        return False
+    sending.wake_all()
+    return True
 
 
 def finish_done(*, now: datetime) -> int:
