@@ -3,7 +3,6 @@
 A receipt for a row in `unknown` or `parked` proves that the gateway took it.
 """
 
-import json
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -142,7 +141,7 @@ def _event(
         error_class=receipt.error_class.value[:12] if receipt.error_class else "",
         occurred_at=receipt.at,
         received_at=now,
-        raw=json.loads(sms_text.clean(json.dumps(dict(receipt.raw), default=str))),
+        raw=sms_text.storable(receipt.raw),
     )
 
 

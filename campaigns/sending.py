@@ -17,7 +17,7 @@ from campaigns.models import (
     Sender,
 )
 from campaigns.times import TIMES
-from contacts.models import Contact, Purpose
+from contacts.models import Brand, Contact, Purpose
 from smsdesk import clock, sms_text, wakeups
 from smsdesk.errors import Invalid
 from smsdesk.models import ApiKey, Heartbeat
@@ -99,15 +99,17 @@ def _live_drains() -> int:
     return Heartbeat.objects.filter(name__startswith="drain:", beat_at__gt=fresh).count()
 
 
-def cancel_for(contact: Contact, *, code: str, now: datetime) -> int:
-    """Cancel everything queued for this phone; the caller holds the contact's lock. How many were cancelled.
+def cancel_for(contact: Contact, *, brand: Brand | None, code: str, now: datetime) -> int:
+    """Cancel what `brand` (None: every brand) has queued for this phone; the caller holds the contact's lock.
 
     A row whose earlier submit may have gone out is parked instead, never called "cancelled".
-    Messages the rules on STOP ask for (compliance) stay.
+    Messages the rules on STOP ask for (compliance) stay. Returns how many were taken out.
     """
     queued = OutboundMessage.objects.filter(
         subscriber_key=contact.subscriber_key, state=OutboundState.QUEUED
     ).exclude(purpose=Purpose.COMPLIANCE)
+    if brand is not None:
+        queued = queued.filter(brand=brand)
     parked = queued.filter(outcome_open=True).update(state=OutboundState.PARKED, code=code)
     cancelled = queued.filter(outcome_open=False).update(
         state=OutboundState.CANCELLED, code=code, final_at=now, waiting_for=""

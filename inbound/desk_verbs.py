@@ -75,7 +75,7 @@ def opt_out(conversation: Conversation, by: User, form: Mapping[str, str], now: 
                 by=by.get_username(),
                 note=f"in conversation {conversation.ref}",
             )
-        sending.cancel_for(contact, code="OPTED_OUT", now=now)
+        sending.cancel_for(contact, brand=brand, code="OPTED_OUT", now=now)
         conversations.tell(
             contact,
             sender=conversation.sender,

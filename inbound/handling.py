@@ -85,7 +85,7 @@ def _opt_out(
     )
     if not _is_suppressed(contact, sender):
         return  # an older STOP that came late: the START after it stands
-    sending.cancel_for(contact, code=OPTED_OUT, now=now)
+    sending.cancel_for(contact, brand=sender.brand, code=OPTED_OUT, now=now)
     if message.answers:
         receipts.record_reply(message.answers, now=now, opted_out=True)
     conversations.attach(message, contact=contact, sender=sender, now=now)

@@ -4,7 +4,7 @@ STOP commits before the gateway hears 2xx, and the answer then waits until no ca
 """
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -123,7 +123,7 @@ def _understand(account: GatewayAccount, text: InboundText, *, now: datetime) ->
         sender=sender,
         text=_clean(text.text)[:LONGEST_TEXT],
         occurred_at=min(text.at, now) if text.at else now,
-        raw=_storable(text.raw),
+        raw=sms_text.storable(text.raw),
     )
 
 
@@ -146,17 +146,6 @@ def _phone(given: str, *, region: str) -> phones.Phone | None:
 
 def _clean(text: str) -> str:
     return sms_text.clean(text)
-
-
-def _storable(value: object) -> Any:
-    """JSON without characters a database refuses, in keys too."""
-    if isinstance(value, str):
-        return _clean(value)
-    if isinstance(value, Mapping):
-        return {_clean(str(key)): _storable(inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [_storable(inner) for inner in value]
-    return value if isinstance(value, int | bool | None) else _clean(str(value))
 
 
 def _be_patient() -> None:

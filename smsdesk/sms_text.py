@@ -7,11 +7,11 @@ Counted by code unit, as carriers bill; some previews keep an emoji family whole
 import csv
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 Encoding = Literal["gsm7", "ucs2"]
 
@@ -73,6 +73,17 @@ def clean(text: str) -> str:
         text = text.replace("\x00", "").encode("utf-16-le", "surrogatepass").decode("utf-16-le", "ignore")
         text = text.replace("\r\n", "\n")
     return unicodedata.normalize("NFC", text)
+
+
+def storable(value: object) -> Any:
+    """A JSON value without the characters a database refuses, in its keys too; numbers and lists are kept."""
+    if isinstance(value, str):
+        return clean(value)
+    if isinstance(value, Mapping):
+        return {clean(str(key)): storable(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [storable(inner) for inner in value]
+    return value if isinstance(value, int | bool | None) else clean(str(value))
 
 
 def _even(encoding: Encoding, units: int, forcing: tuple[str, ...]) -> Measure:

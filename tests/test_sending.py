@@ -346,7 +346,7 @@ def test_cancelling_for_a_person_leaves_the_answer_to_stop():
     queue(contact, sender)
     queue(contact, sender, purpose=Purpose.COMPLIANCE, compliance_kind="optout_confirm")
 
-    assert sending.cancel_for(contact, code="OPTED_OUT", now=timezone.now()) == 1
+    assert sending.cancel_for(contact, brand=sender.brand, code="OPTED_OUT", now=timezone.now()) == 1
     assert OutboundMessage.objects.get(state="queued").purpose == "compliance"
 
 
@@ -355,7 +355,7 @@ def test_a_row_that_may_have_left_is_parked_not_cancelled():
     queue(contact, sender)
     OutboundMessage.objects.update(outcome_open=True)
 
-    sending.cancel_for(contact, code="OPTED_OUT", now=timezone.now())
+    sending.cancel_for(contact, brand=sender.brand, code="OPTED_OUT", now=timezone.now())
 
     assert OutboundMessage.objects.get().state == "parked"
 
