@@ -20,13 +20,14 @@ from uuid import UUID
 from django.db import connection, transaction
 
 from campaigns import eligibility, lanes, rendering
-from campaigns.models import Campaign, CampaignState, OutboundMessage, OutboundState, Priority, Sender
+from campaigns.models import Campaign, OutboundMessage, OutboundState, Priority, Sender
 from campaigns.times import TIMES
 from contacts.models import Contact
 from smsdesk import bulk_sql, clock, sms_text
 from smsdesk.gateways.contract import Deadline, SubmitItem
 
 MOST = 200  # rows of one batch
+MOST_CAMPAIGNS = 50  # whose rows are read for one batch
 MOST_ATTEMPTS = 3  # of a row that kills its worker
 
 
@@ -85,9 +86,7 @@ class Submitted:
 def read(won: lanes.Won) -> Batch:
     """The lane's most urgent due rows, rendered: about what it may send in one second, at most 200."""
     sender = Sender.objects.select_related("account", "brand").get(pk=won.sender_id)
-    campaigns = {
-        campaign.pk: campaign for campaign in Campaign.objects.filter(sender=sender, state=CampaignState.SENDING)
-    }
+    campaigns = Campaign.objects.in_bulk(_next_campaigns(won))
     limit = 1 if won.is_careful else max(1, min(MOST, int(won.rate)))
     ids = _next_ids(won.lane_id, list(campaigns), limit=limit)
     rows = _rows(ids)
@@ -98,6 +97,20 @@ def read(won: lanes.Won) -> Batch:
         _render(row, batch)
     _cut_to_pace(batch)
     return batch
+
+
+def _next_campaigns(won: lanes.Won) -> list[int]:
+    """The campaigns whose rows are due first; a sender may have thousands that wait for the morning."""
+    statement = f"""
+        SELECT id FROM (
+            SELECT c.id, (
+                SELECT MIN(o.due_at) FROM campaigns_outboundmessage o
+                WHERE o.lane_id = %s AND o.campaign_id = c.id AND o.state = 'queued' AND o.due_at <= {lanes.clock()}
+            ) AS first FROM campaigns_campaign c WHERE c.sender_id = %s AND c.state = 'sending'
+        ) AS due WHERE first IS NOT NULL ORDER BY first, id LIMIT {MOST_CAMPAIGNS}"""
+    with connection.cursor() as cursor:
+        cursor.execute(statement, [won.lane_id, won.sender_id])
+        return [row[0] for row in cursor.fetchall()]
 
 
 def _next_ids(lane_id: int, campaign_ids: Sequence[int], *, limit: int) -> list[int]:
@@ -218,6 +231,18 @@ def submit(batch: Batch) -> Submitted | None:
         rows=chosen,
         deadline=Deadline(started=elapsed, limit=TIMES.first_byte),
     )
+
+
+def undo(won: lanes.Won) -> None:
+    """Submit failed, perhaps at its commit, and nothing was called: what it may have committed is queued again.
+
+    The lane first: where the old transaction is still on its way, this waits until its end is known.
+    """
+    with transaction.atomic():
+        lanes.slow(won, seconds=1.0)
+        OutboundMessage.objects.filter(lane_id=won.lane_id, state=OutboundState.SUBMITTING, token=won.token).update(
+            state=OutboundState.QUEUED
+        )
 
 
 def _lock_contacts(rows: Sequence[Row]) -> set[int]:

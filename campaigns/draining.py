@@ -15,7 +15,7 @@ import aiohttp
 import structlog
 import uvloop
 from django.conf import settings
-from django.db import DatabaseError, connection
+from django.db import Error, connection
 
 from campaigns import accounts, batch, lanes, pulse, recording
 from campaigns.models import GatewayAccount
@@ -60,14 +60,19 @@ def drain(*, seconds: float | None = None) -> bool:
         threading.Thread(target=_send, args=(stop, failures), name=f"lane-{n}", daemon=True)
         for n in range(settings.SENDING_THREADS)
     ]
+    # By itself: a long snapshot or a slow lookup must not keep this thread from hearing that it shall end.
+    threads.append(threading.Thread(target=_heal, args=(stop,), name="pulse", daemon=True))
     for thread in threads:
         thread.start()
     try:
         while not stop():
-            _beat()
-            pulse.beat()
-            if clusters.is_stopping():
-                stop.ask()
+            try:
+                _beat()
+                if clusters.is_stopping():
+                    stop.ask()
+            except Error as trouble:
+                log.warning("database_trouble", trouble=type(trouble).__name__)
+                connection.close()
             stop.wait(LOOK_AGAIN)
     finally:
         stop.ask()
@@ -98,6 +103,15 @@ def _beat() -> None:
     Heartbeat.objects.update_or_create(name=_name(), defaults={"beat_at": clock.database_now()})
 
 
+def _heal(stop: Stop) -> None:
+    try:
+        while not stop():
+            pulse.beat()
+            stop.wait(LOOK_AGAIN)
+    finally:
+        connection.close()
+
+
 def _send(stop: Stop, failures: deque[BaseException]) -> None:
     """One thread's life: win a lane, one batch, the next; a lost database is waited for."""
     try:
@@ -107,9 +121,13 @@ def _send(stop: Stop, failures: deque[BaseException]) -> None:
                 while not stop():
                     try:
                         desk.turn(stop)
-                    except DatabaseError as trouble:
+                    except Error as trouble:
                         log.warning("database_trouble", trouble=type(trouble).__name__)
                         connection.close()
+                        stop.wait(LOOK_AGAIN)
+                    except Exception:
+                        # A fault of one lane: it keeps its lease and counts a failure, the other lanes go on.
+                        log.exception("batch_failed")
                         stop.wait(LOOK_AGAIN)
             finally:
                 desk.close()
@@ -144,15 +162,17 @@ class _Desk:
             self._one_batch(won)
 
     def _one_batch(self, won: lanes.Won) -> None:
-        work = batch.read(won)
-        gateway = self._gateway(work.sender.account)
-        # Before submit, so that a slow handshake is not taken from the second the first byte has.
-        trouble = self._runner.run(gateway.connect(len(work.rows))) if work.rows else None
-        if trouble is not None:
-            log.warning("gateway_unreachable", account=work.sender.account_id, code=trouble.code)
-            lanes.slow(won, seconds=trouble.retry_after or 5.0)
-            return
-        submitted = batch.submit(work) if work.rows else None
+        try:
+            work = batch.read(won)
+            gateway = self._connected(work, won)
+            if gateway is None:
+                return
+            submitted = batch.submit(work) if work.rows else None
+        except Error:
+            # A lock not got, a connection lost, perhaps at the commit: nothing was called.
+            connection.close()
+            batch.undo(won)
+            raise
         if submitted is None:
             lanes.slow(won, seconds=0.0)
             return
@@ -164,12 +184,40 @@ class _Desk:
         results = self._runner.run(gateway.submit(order, deadline=submitted.deadline))
         recording.record(results, submitted.rows, won=won, sender=work.sender, planned=work.parts)
 
+    def _connected(self, work: batch.Batch, won: lanes.Won) -> Gateway | None:
+        """The account's adapter, ready to write; None where it cannot be used, and the lane is given back."""
+        account = work.sender.account
+        try:
+            gateway = self._gateway(account)
+            # Before submit, so that a slow handshake is not taken from the second the first byte has.
+            trouble = self._runner.run(gateway.connect(len(work.rows))) if work.rows else None
+        except Error:
+            raise
+        except Exception as fault:
+            # Credentials that cannot be opened, an address that is none: the account's fault, not a message's.
+            log.exception("account_unusable", account=account.pk)
+            reason = f"This account cannot be used: {fault}"
+            accounts.pause(account.pk, reason=reason, now=clock.database_now())
+            lanes.slow(won, seconds=0.0)
+            return None
+        if trouble is not None:
+            log.warning("gateway_unreachable", account=account.pk, code=trouble.code)
+            lanes.slow(won, seconds=trouble.retry_after or 5.0)
+            return None
+        return gateway
+
     def _gateway(self, account: GatewayAccount) -> Gateway:
         key = (account.kind, account.base_url, account.credentials, account.max_calls)
         known = self._gateways.get(account.pk)
         if known is None or known[0] != key:
+            if known is not None:
+                self._runner.run(self._gateways.pop(account.pk)[2].close())
             session = self._runner.run(_open(account))
-            known = (key, accounts.gateway(account, http=session), session)
+            try:
+                known = (key, accounts.gateway(account, http=session), session)
+            except BaseException:
+                self._runner.run(session.close())
+                raise
             self._gateways[account.pk] = known
         return known[1]
 

@@ -16,6 +16,12 @@ from smsdesk import processes
 
 # One lane per this many parts a second.
 LANE_RATE = 2_000
+# Failures before a lane turns careful; then so many batches of one, for the row that did it may stand far behind.
+FAILURES = 2
+CAREFUL = 200
+_RECOVERED = (
+    f"failures = CASE WHEN failures > {FAILURES} AND failures < {FAILURES + CAREFUL} THEN failures ELSE 0 END"
+)
 # So many candidates are looked up at once; each is still won by its own conditional update.
 CANDIDATES = 16
 
@@ -110,7 +116,7 @@ def win(lane_id: int) -> Won | None:
             [row[0]],
         )
         rate, count = cursor.fetchone()
-    return Won(lane_id=lane_id, sender_id=row[0], token=token, is_careful=row[1] > 2, rate=rate / count)
+    return Won(lane_id=lane_id, sender_id=row[0], token=token, is_careful=row[1] > FAILURES, rate=rate / count)
 
 
 def renew(won: Won, *, pause: float) -> bool:
@@ -146,7 +152,7 @@ def hand_back(won: Won, *, unsent: int, slow_down: float) -> None:
     )
     with connection.cursor() as cursor:
         cursor.execute(
-            f"UPDATE campaigns_lane SET lease_until = {now}, failures = 0, holder = '', next_free_at = {free_at} "
+            f"UPDATE campaigns_lane SET lease_until = {now}, {_RECOVERED}, holder = '', next_free_at = {free_at} "
             "WHERE id = %s AND token = %s",
             [change, won.lane_id, _plain(won.token)],
         )
@@ -156,7 +162,7 @@ def slow(won: Won, *, seconds: float) -> None:
     """Give an unused lane back and leave it alone for so many seconds."""
     with connection.cursor() as cursor:
         cursor.execute(
-            f"UPDATE campaigns_lane SET lease_until = {clock()}, failures = 0, holder = '', "
+            f"UPDATE campaigns_lane SET lease_until = {clock()}, {_RECOVERED}, holder = '', "
             f"next_free_at = {later('%s')} WHERE id = %s AND token = %s",
             [seconds, won.lane_id, _plain(won.token)],
         )
@@ -167,7 +173,7 @@ def earliest() -> float | None:
     due = "FROM campaigns_outboundmessage o WHERE o.lane_id = l.id AND o.state = 'queued'"
     first = "MAX" if connection.vendor == "sqlite" else "GREATEST"
     statement = f"""
-        SELECT MIN({first}(l.next_free_at, ready_at)) FROM (
+        SELECT MIN({first}(l.next_free_at, l.lease_until, ready_at)) FROM (
             SELECT l.id, (SELECT MIN(o.due_at) {due} AND o.campaign_id IS NULL) AS ready_at FROM campaigns_lane l
             UNION ALL
             SELECT l.id, (SELECT MIN(o.due_at) {due} AND o.campaign_id = c.id)

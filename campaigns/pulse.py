@@ -1,12 +1,18 @@
 """The pulse: what must happen soon, whoever is awake. A running drain beats each second, the tick each minute."""
 
 import time
+from collections.abc import Callable
+
+import structlog
+from django.db import Error, connection
 
 from campaigns import lifecycle, reaping, receipts, reconciling
 from campaigns.models import Lane
 from campaigns.times import TIMES
 from contacts import tasks as contact_tasks
 from smsdesk import clock, expiry, processes
+
+log = structlog.get_logger(__name__)
 
 
 class Every:
@@ -28,25 +34,49 @@ _reap, _abandon, _finish = Every(TIMES.reaper / 3), Every(2.0), Every(2.0)
 
 def beat() -> None:
     """Start what is due, settle what is unknown, finish what is done. Safe at any time, anywhere, together."""
-    now = clock.database_now()
-    lifecycle.start_due(now=now)
-    lifecycle.prepare_due(now=now)
+    each(start)
     if _abandon():
-        abandon_dead_workers()
+        each(abandon_dead_workers)
     if _reap():
-        reaping.reap()
-    reconciling.reconcile()
+        each(reaping.reap)
+    each(reconciling.reconcile)
     if _finish():
-        lifecycle.sweep_cancelled(now=now)
-        lifecycle.finish_done(now=now)
+        each(finish)
+
+
+def each(*steps: Callable[[], object]) -> None:
+    """Do each step. One that fails is told to the log and comes again: it must keep no other from being done."""
+    for step in steps:
+        try:
+            step()
+        except Exception as trouble:
+            log.exception("pulse_step_failed", step=step.__name__)
+            if isinstance(trouble, Error) and not connection.in_atomic_block:
+                connection.close()
+
+
+def start() -> None:
+    lifecycle.start_due(now=clock.database_now())
+    lifecycle.prepare_due(now=clock.database_now())
+
+
+def finish() -> None:
+    lifecycle.sweep_cancelled(now=clock.database_now())
+    lifecycle.finish_done(now=clock.database_now())
+
+
+def rematch() -> None:
+    receipts.rematch(now=clock.database_now())
+
+
+def drop_old_answers() -> None:
+    expiry.drop_old_answers(now=clock.database_now())
 
 
 def heal() -> None:
     """The minute's round: everything a lost task or a dead process would have done."""
     beat()
-    reaping.reap()
-    receipts.rematch(now=clock.database_now())
-    expiry.drop_old_answers(now=clock.database_now())
+    each(reaping.reap, rematch, drop_old_answers)
     contact_tasks.tend_imports()
 
 

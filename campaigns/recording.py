@@ -11,7 +11,7 @@ from typing import Any
 from uuid import UUID
 
 import structlog
-from django.db import DatabaseError, connection, transaction
+from django.db import Error, connection, transaction
 
 from campaigns import accounts, consequences, lanes
 from campaigns.batch import Row, backoff
@@ -49,7 +49,7 @@ def record(
         try:
             _record_once(results, rows, won=won, unsent=unsent)
             break
-        except DatabaseError:
+        except Error:
             connection.close()
             if time.monotonic() > give_up:
                 raise  # as a crash: the reaper and the reconciler take over
