@@ -6,6 +6,7 @@ How a queued row leaves stands in `campaigns/batch.py`; which states may follow 
 from datetime import datetime, timedelta
 
 from django.conf import settings
+from django.db import transaction
 
 from campaigns import lanes
 from campaigns.models import (
@@ -83,13 +84,24 @@ def lane_of(sender: Sender, *, contact_id: int) -> Lane:
 
 
 def wake() -> None:
-    """Make sure somebody sends soon. A running drain looks by itself each second and needs no task."""
-    if not _live_drains():
-        wakeups.wake("campaigns.tasks.drain")
+    """Make sure somebody sends soon. A running drain looks by itself each second and needs no task.
+
+    Asked after the commit: a drain that ends now either still finds the row, or is gone for `_live_drains` too.
+    """
+    transaction.on_commit(_wake_one, robust=True)
 
 
 def wake_all() -> None:
     """There is much to send: as many drains as one host's workers can spare."""
+    transaction.on_commit(_wake_rest, robust=True)
+
+
+def _wake_one() -> None:
+    if not _live_drains():
+        wakeups.wake("campaigns.tasks.drain")
+
+
+def _wake_rest() -> None:
     for _ in range(max(1, settings.WORKERS - 1) - _live_drains()):
         wakeups.wake("campaigns.tasks.drain")
 

@@ -1,16 +1,29 @@
 """What could have sent a message twice, after STOP, or lost it: one story each."""
 
+import asyncio
 import uuid
 from datetime import timedelta
 
 import pytest
 from django.utils import timezone
+from django_q.models import OrmQ
 
-from campaigns import lifecycle, reaping, receipts, reconciling
-from campaigns.models import Campaign, CampaignState, DeliveryEvent, Lane, OutboundMessage, OutboundState
-from contacts.models import Suppression
+from campaigns import batch, draining, lanes, lifecycle, pulse, reaping, receipts, reconciling, sending
+from campaigns.models import (
+    Campaign,
+    CampaignState,
+    DeliveryEvent,
+    GatewayAccount,
+    Lane,
+    MessageKind,
+    OutboundMessage,
+    OutboundState,
+    Priority,
+)
+from contacts.models import Purpose, Suppression
 from smsdesk.gateways import errors
 from smsdesk.gateways.contract import Receipt
+from smsdesk.models import Heartbeat
 from tests import factories, sending_rig
 
 pytestmark = pytest.mark.django_db
@@ -204,3 +217,128 @@ def test_a_receipt_of_acceptance_stops_a_message_from_being_tried_again():
     receipts.record(campaign.sender.account, [receipt(reference=row.public_id)], now=timezone.now())
 
     assert sending_rig.states(campaign) == ["sent"]
+
+
+# --- one lane's trouble is no other's -----------------------------------------------------------------
+
+
+@pytest.fixture
+def desk():
+    with asyncio.Runner() as runner:
+        made = draining._Desk(runner)
+        yield made
+        made.close()
+
+
+@pytest.mark.parametrize("fault", [{"credentials": "v9.nonsense"}, {"base_url": "nonsense"}])
+def test_an_account_that_cannot_be_used_is_paused_and_loses_no_message(desk, fault):
+    campaign = sending_rig.campaign(1)
+    GatewayAccount.objects.update(**fault)
+
+    desk.turn(draining.Stop(5))
+
+    assert "cannot be used" in GatewayAccount.objects.get().paused_reason
+    assert sending_rig.states(campaign) == ["queued"]
+    assert Lane.objects.get().failures == 0
+
+
+def test_a_submit_whose_commit_is_in_doubt_is_undone_and_frees_its_lane():
+    campaign = sending_rig.campaign(2)
+    won, _, _ = sending_rig.submit(campaign.sender)
+
+    batch.undo(won)
+
+    assert sending_rig.states(campaign) == ["queued", "queued"]
+    lane = Lane.objects.get()
+    assert lane.lease_until <= timezone.now()
+    assert lane.failures == 0
+
+
+def test_undoing_a_submit_leaves_the_next_holders_alone():
+    campaign = sending_rig.campaign(1)
+    old = sending_rig.win(campaign.sender)
+    sending_rig.free(campaign.sender)
+    sending_rig.submit(campaign.sender)
+
+    batch.undo(old)
+
+    assert sending_rig.states(campaign) == ["submitting"]
+    assert Lane.objects.get().lease_until > timezone.now()
+
+
+def test_a_step_of_the_pulse_that_fails_keeps_no_other_from_being_done():
+    done = []
+
+    def fails():
+        raise RuntimeError("broken")
+
+    pulse.each(fails, lambda: done.append(True))
+    assert done == [True]
+
+
+def test_a_sender_of_a_thousand_campaigns_sends():
+    campaign = sending_rig.campaign(1)
+    waiting = [
+        Campaign(name="Waits", brand=campaign.brand, sender=campaign.sender, state=CampaignState.SENDING)
+        for _ in range(1_000)
+    ]
+    Campaign.objects.bulk_create(waiting)
+
+    work = batch.read(sending_rig.win(campaign.sender))
+
+    assert [row.campaign_id for row in work.rows] == [campaign.pk]
+
+
+def test_a_lane_in_somebodys_hand_is_waited_for_not_asked_for_all_the_time():
+    campaign = sending_rig.campaign(1)
+    assert lanes.earliest() == 0
+    sending_rig.win(campaign.sender)
+    assert lanes.earliest() > 30
+
+
+def test_a_lane_stays_careful_until_the_row_that_ended_its_worker_is_found():
+    campaign = sending_rig.campaign(4)
+    rows = list(OutboundMessage.objects.order_by("pk"))
+    poison = rows[2].pk
+    for _ in range(12):
+        sending_rig.free(campaign.sender)
+        won = sending_rig.win(campaign.sender)
+        work = batch.read(won)
+        if any(row.id == poison for row in work.rows):
+            continue  # it ended its worker
+        if submitted := batch.submit(work):
+            sending_rig.record(won, work, submitted)
+        else:
+            lanes.slow(won, seconds=0)
+
+    assert sending_rig.states(campaign) == ["accepted", "accepted", "accepted", "skipped"]
+    assert OutboundMessage.objects.get(pk=poison).code == "POISON"
+
+
+def test_a_careful_lane_becomes_quick_again():
+    campaign = sending_rig.campaign(3)
+    Lane.objects.update(failures=lanes.FAILURES + lanes.CAREFUL - 1)
+    won, work, submitted = sending_rig.submit(campaign.sender)
+    assert len(work.rows) == 1
+    sending_rig.record(won, work, submitted)
+    sending_rig.free(campaign.sender)
+    assert len(batch.read(sending_rig.win(campaign.sender)).rows) == 2
+
+
+def test_a_message_queued_while_the_last_drain_ends_wakes_another(django_capture_on_commit_callbacks):
+    sender, contact = factories.sender(), factories.contact()
+    Heartbeat.objects.create(name="drain:here:1:2", beat_at=timezone.now())
+    with django_capture_on_commit_callbacks(execute=True):
+        sending.queue(
+            contact,
+            sender=sender,
+            text="Your code is 1234.",
+            purpose=Purpose.TRANSACTIONAL,
+            kind=MessageKind.API,
+            priority=Priority.TRANSACTIONAL,
+            now=timezone.now(),
+        )
+        # The drain looked for rows once more, before the commit, and left.
+        Heartbeat.objects.all().delete()
+
+    assert OrmQ.objects.count() == 1
