@@ -7,8 +7,10 @@ from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
+from django.urls import reverse
 from django.utils import timezone
 
+from smsdesk import dashboard
 from smsdesk.admin import BaseModelAdmin
 from smsdesk.api import keys
 from smsdesk.models import ApiKey, Scope
@@ -106,3 +108,9 @@ class ApiKeyAdmin(BaseModelAdmin):
 
 
 _TIMES = ("created_at", "last_used_at", "revoked_at")
+
+
+@dashboard.lessons.add(permission="smsdesk.view_apikey", order=50)
+def first_call(moment: dashboard.Moment) -> list[dashboard.Lesson]:
+    used = ApiKey.objects.filter(last_used_at__isnull=False).exists()
+    return [dashboard.Lesson("Call the API with a key of yours", used, reverse("admin:smsdesk_apikey_changelist"))]

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any, Generic, TypeVar
 
 from django.conf import settings
+from django.contrib.auth.models import User
 from django.db.models import Max
 from django.http import HttpRequest
 from django.urls import reverse
@@ -95,8 +96,13 @@ class Moment:
         """Begin of the operator's day."""
         return timezone.localtime(self.now).replace(hour=0, minute=0, second=0, microsecond=0)
 
+    @property
+    def user(self) -> User:
+        assert isinstance(self.request.user, User)  # the admin lets nobody else come this far
+        return self.request.user
+
     def may(self, permission: str) -> bool:
-        return bool(self.request.user.has_perm(permission))
+        return self.user.has_perm(permission)
 
 
 Shown = TypeVar("Shown", Figure, Need, Progress, Link, Lesson, Series)

@@ -1,3 +1,4 @@
+from inbound import dashboard
 from inbound.admin import inbound_message, keyword
 
-__all__ = ["inbound_message", "keyword"]
+__all__ = ["dashboard", "inbound_message", "keyword"]

@@ -33,6 +33,7 @@ class Command(BaseCommand):
         parser.add_argument("--reset", action="store_true", help="throw the demo's world away and begin again")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        os.umask(0o077)  # what the demo writes holds secrets
         port = options["port"]
         simulator_port = options["simulator_port"] or port + 1
         folder = Path(options["data"] or os.environ.get("SMSDESK_DATA") or "var").absolute()
@@ -80,7 +81,7 @@ class Command(BaseCommand):
         curl = (
             f"curl -X POST {desk}/api/v1/messages/ -H 'Authorization: Bearer {kept['api_key']}' "
             "-H 'Content-Type: application/json' "
-            '-d \'{"to": "+12125550110", "purpose": "transactional", "text": "Acme: your order is on its way."}\''
+            '-d \'{"to": "+14155550110", "purpose": "transactional", "text": "Acme: your order is on its way."}\''
         )
         lines = [
             f"{demo_world.in_words()} ({seconds:.0f} s)",
