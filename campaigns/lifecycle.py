@@ -216,6 +216,14 @@ def sweep_cancelled(*, now: datetime) -> int:
     rows = OutboundMessage.objects.filter(campaign__state=S.CANCELLED, state=OutboundState.QUEUED)
     swept = 0
     while page := list(rows.order_by("pk").values_list("pk", flat=True)[:CANCEL_PAGE]):
+        swept += _cancel_rows(page, now=now)
+    return swept
+
+
+def _cancel_rows(page: list[int], *, now: datetime) -> int:
+    swept = 0
+    with transaction.atomic():
+        states.lock_rows(page)
         chosen = OutboundMessage.objects.filter(pk__in=page, state=OutboundState.QUEUED)
         changes: Mapping[str, Any] = {"code": "CAMPAIGN_CANCELLED", "waiting_for": ""}
         swept += chosen.filter(outcome_open=True).update(state=OutboundState.PARKED, **changes)

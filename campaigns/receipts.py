@@ -166,9 +166,8 @@ def _apply(receipts: Iterable[Receipt], messages: dict[object, dict[str, Any]], 
         )  # fmt: skip
     if not best:
         return
-    ids = sorted(best)
-    list(OutboundMessage.objects.select_for_update(no_key=True).filter(pk__in=ids).order_by("pk").values_list("pk"))
-    _raise([best[message_id] for message_id in ids])
+    states.lock_rows(best)
+    _raise([best[message_id] for message_id in sorted(best)])
 
 
 def _raise(rows: Sequence[tuple[Any, ...]]) -> None:

@@ -13,7 +13,7 @@ from uuid import UUID
 import structlog
 from django.db import Error, connection, transaction
 
-from campaigns import accounts, consequences, lanes
+from campaigns import accounts, consequences, lanes, states
 from campaigns.batch import Row, backoff
 from campaigns.models import OutboundMessage, OutboundState, Sender
 from campaigns.times import TIMES
@@ -62,6 +62,7 @@ def _record_once(results: Sequence[SubmitResult], rows: Mapping[UUID, Row], *, w
         lanes.hand_back(won, unsent=unsent, slow_down=_slow_down(results))
         now = clock.database_now()
         changes = sorted(_change(result, rows[result.reference], now=now) for result in results)
+        states.lock_rows(change[0] for change in changes)  # their receipts may come at this moment
         token = won.token if connection.vendor == "postgresql" else won.token.hex
         done = bulk_sql.update_rows(
             OutboundMessage,

@@ -1,6 +1,8 @@
 """Which ledger states may follow which, as SQL can check it: receipts and proofs only move a row up."""
 
-from campaigns.models import OutboundState
+from collections.abc import Iterable
+
+from campaigns.models import OutboundMessage, OutboundState
 
 # Rank of what is known about a message that may have left. `delivered` beats every other final word.
 RANK = {
@@ -19,6 +21,12 @@ FINAL = frozenset(state for state, rank in RANK.items() if rank >= 3)
 
 # Not settled yet: a campaign with such a row is not finished.
 OPEN = (OutboundState.QUEUED, OutboundState.SUBMITTING, OutboundState.UNKNOWN)
+
+
+def lock_rows(ids: Iterable[int]) -> None:
+    """Lock ledger rows in id order, as everybody must who writes several without their contacts' locks."""
+    rows = OutboundMessage.objects.select_for_update(no_key=True).filter(pk__in=list(ids)).order_by("pk")
+    list(rows.values_list("pk"))
 
 
 def rank_sql(column: str) -> str:
