@@ -8,7 +8,18 @@ import pytest
 from django.utils import timezone
 from django_q.models import OrmQ
 
-from campaigns import batch, draining, lanes, lifecycle, pulse, reaping, receipts, reconciling, sending
+from campaigns import (
+    batch,
+    draining,
+    lanes,
+    lifecycle,
+    pulse,
+    reaping,
+    receipts,
+    reconciling,
+    recording,
+    sending,
+)
 from campaigns.models import (
     Campaign,
     CampaignState,
@@ -20,7 +31,8 @@ from campaigns.models import (
     OutboundState,
     Priority,
 )
-from contacts.models import Purpose, Suppression
+from contacts import consent
+from contacts.models import ConsentSource, Contact, Purpose, Suppression
 from smsdesk.gateways import errors
 from smsdesk.gateways.contract import Receipt
 from smsdesk.models import Heartbeat
@@ -342,3 +354,54 @@ def test_a_message_queued_while_the_last_drain_ends_wakes_another(django_capture
         Heartbeat.objects.all().delete()
 
     assert OrmQ.objects.count() == 1
+
+
+# --- an outcome that is open stays open ---------------------------------------------------------------
+
+
+def with_open_outcome() -> Campaign:
+    campaign = sending_rig.campaign(1)
+    OutboundMessage.objects.update(outcome_open=True)
+    return campaign
+
+
+def test_a_row_with_an_open_outcome_is_parked_where_another_would_be_skipped():
+    campaign = with_open_outcome()
+    person = Contact.objects.get()
+    now = timezone.now()
+    consent.opt_out(person, brand=campaign.brand, source=ConsentSource.TEXT, occurred_at=now, now=now)
+
+    assert sending_rig.submit(campaign.sender)[2] is None
+    assert OutboundMessage.objects.values_list("state", "code").get() == ("parked", "SUPPRESSED")
+
+
+def test_a_row_with_an_open_outcome_is_parked_where_another_would_be_rejected():
+    campaign = with_open_outcome()
+    refusal = errors.InvalidRecipient("21211", "no such number")
+    sending_rig.record(*sending_rig.submit(campaign.sender), outcome="rejected", error=refusal)
+    assert sending_rig.states(campaign) == ["parked"]
+
+
+def test_a_row_with_an_open_outcome_is_parked_when_its_tries_are_used_up():
+    campaign = with_open_outcome()
+    OutboundMessage.objects.update(attempts=recording.MOST_ATTEMPTS - 1)
+    refusal = errors.NotTaken("503", "try later")
+    sending_rig.record(*sending_rig.submit(campaign.sender), outcome="again", error=refusal)
+    assert sending_rig.states(campaign) == ["parked"]
+
+
+def test_a_row_with_an_open_outcome_that_kills_its_worker_is_parked():
+    campaign = with_open_outcome()
+    OutboundMessage.objects.update(attempts=batch.MOST_ATTEMPTS)
+    Lane.objects.update(failures=lanes.FAILURES)
+    batch.read(sending_rig.win(campaign.sender))
+    assert sending_rig.states(campaign) == ["parked"]
+
+
+def test_a_holder_whose_lease_has_run_out_submits_nothing_even_if_nobody_took_the_lane():
+    campaign = sending_rig.campaign(1)
+    work = batch.read(sending_rig.win(campaign.sender))
+    sending_rig.free(campaign.sender)
+
+    assert batch.submit(work) is None
+    assert sending_rig.states(campaign) == ["queued"]

@@ -1,0 +1,174 @@
+"""Races that need real transactions: what one thread may see of another's, on PostgreSQL."""
+
+import asyncio
+import threading
+import time
+from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+from django.db import Error, connection, transaction
+from django.utils import timezone
+
+from campaigns import batch, draining, receipts
+from campaigns.models import GatewayAccount, Lane, OutboundMessage
+from contacts import consent
+from contacts.models import ConsentSource, Contact
+from smsdesk.gateways.contract import Receipt
+from tests import sending_rig
+
+pytestmark = [
+    pytest.mark.postgres,
+    pytest.mark.skipif(connection.vendor != "postgresql", reason="row locks need PostgreSQL"),
+    pytest.mark.django_db(transaction=True),
+]
+
+
+class Beside(threading.Thread):
+    """A job in a thread and on a connection of its own; `result` is what it returned or raised."""
+
+    def __init__(self, job) -> None:
+        super().__init__(daemon=True)
+        self._job = job
+        self.result = None
+        self.start()
+
+    def run(self) -> None:
+        try:
+            self.result = self._job()
+        except Exception as problem:
+            self.result = problem
+        finally:
+            connection.close()
+
+
+def wait_for_a_lock_wait() -> None:
+    until = time.monotonic() + 5
+    while time.monotonic() < until:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT COUNT(*) FROM pg_locks WHERE NOT granted")
+            if cursor.fetchone()[0]:
+                return
+        time.sleep(0.02)
+    raise AssertionError("nobody waits for a lock")
+
+
+def test_an_opt_out_that_commits_while_a_submit_waits_for_the_contact_is_obeyed():
+    campaign = sending_rig.campaign(2)
+    person = Contact.objects.earliest("pk")
+    work = batch.read(sending_rig.win(campaign.sender))
+    with transaction.atomic():
+        consent.lock([person.pk])
+        submit = Beside(lambda: batch.submit(work))
+        wait_for_a_lock_wait()
+        now = timezone.now()
+        consent.opt_out(person, brand=campaign.brand, source=ConsentSource.TEXT, occurred_at=now, now=now)
+    submit.join(10)
+
+    assert [item.to for item in submit.result.items] == [Contact.objects.latest("pk").phone]
+    assert OutboundMessage.objects.get(contact=person).code == "SUPPRESSED"
+
+
+@pytest.fixture
+def carrier():
+    """Listens and answers 500; what the ledger said when each call arrived."""
+    seen = []
+
+    class Carrier(BaseHTTPRequestHandler):
+        def do_POST(self):
+            self.rfile.read(int(self.headers["Content-Length"]))
+            seen.append(list(OutboundMessage.objects.values_list("state", flat=True)))
+            connection.close()
+            self.send_error(500)
+
+        def log_message(self, *_):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Carrier)
+    server.daemon_threads = True
+    Beside(server.serve_forever)
+    yield seen, f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+def turn() -> None:
+    """One batch of the most urgent lane, through the network."""
+    with asyncio.Runner() as runner:
+        desk = draining._Desk(runner)
+        try:
+            desk.turn(draining.Stop(5))
+        finally:
+            desk.close()
+
+
+def test_no_call_is_made_before_its_submit_is_committed(carrier):
+    seen, url = carrier
+    campaign = sending_rig.campaign(1)
+    GatewayAccount.objects.update(base_url=url)
+
+    turn()
+
+    assert seen == [["submitting"]]
+    assert sending_rig.states(campaign) == ["unknown"]
+
+
+def test_a_contact_somebody_holds_for_long_costs_the_lane_a_second_not_its_lease(carrier):
+    seen, url = carrier
+    campaign = sending_rig.campaign(1)
+    GatewayAccount.objects.update(base_url=url)
+    with transaction.atomic():
+        consent.lock([Contact.objects.get().pk])
+        waiting = Beside(turn)
+        waiting.join(10)
+    lane = Lane.objects.get()
+    assert isinstance(waiting.result, Error)
+    assert seen == []
+    assert sending_rig.states(campaign) == ["queued"]
+    assert lane.lease_until <= timezone.now()
+    assert lane.next_free_at <= timezone.now() + timedelta(seconds=1)
+    assert lane.failures == 0
+
+
+def test_two_submits_of_the_same_rows_send_each_once():
+    campaign = sending_rig.campaign(3)
+    first = batch.read(sending_rig.win(campaign.sender))
+    sending_rig.free(campaign.sender)
+    second = batch.read(sending_rig.win(campaign.sender))
+    with transaction.atomic():
+        consent.lock(list(Contact.objects.values_list("pk", flat=True)))
+        both = [Beside(lambda: batch.submit(first)), Beside(lambda: batch.submit(second))]
+        wait_for_a_lock_wait()
+    for one in both:
+        one.join(10)
+
+    assert both[0].result is None
+    assert len(both[1].result.items) == 3
+    assert set(OutboundMessage.objects.values_list("submit_no", flat=True)) == {1}
+
+
+def test_answers_and_receipts_of_one_batch_at_once_never_deadlock():
+    campaign = sending_rig.campaign(30)
+    account = campaign.sender.account
+    for turn in range(5):
+        OutboundMessage.objects.update(state="queued", due_at=sending_rig.LONG_AGO)
+        sending_rig.free(campaign.sender)
+        submitted = sending_rig.submit(campaign.sender)
+        told = [
+            Receipt(
+                event_key=f"{turn}-{item.reference.hex}",
+                reference=item.reference,
+                gateway_id="",
+                word="SENT",
+                state="sent",
+            )
+            for item in reversed(submitted[2].items)
+        ]
+        both = [
+            Beside(lambda submitted=submitted: sending_rig.record(*submitted)),
+            Beside(lambda told=told: receipts.record(account, told, now=timezone.now())),
+        ]
+        for one in both:
+            one.join(20)
+        assert [one.result for one in both] == [None, None]
+        assert set(sending_rig.states(campaign)) == {"sent"}
