@@ -43,6 +43,7 @@ class Agreement:
 class Standing:
     """Agreements, standing suppressions (scope → the event that caused it), and what lifted the others."""
 
+    brands: frozenset[int] = frozenset()  # every one the history names
     agreements: dict[tuple[int, str], Agreement] = field(default_factory=dict)
     suppressions: dict[Scope, ConsentEvent] = field(default_factory=dict)
     lifted: dict[Scope, ConsentEvent] = field(default_factory=dict)
@@ -53,8 +54,9 @@ class Standing:
 
 def fold(events: Iterable[ConsentEvent]) -> Standing:
     """The standing after all of `events` of one phone, in whatever order they are given."""
-    standing = Standing()
-    for event in sorted(events, key=_moment):
+    ordered = sorted(events, key=_moment)
+    standing = Standing(brands=frozenset(event.brand_id for event in ordered if event.brand_id is not None))
+    for event in ordered:
         if event.kind in _GRANTS:
             _grant(standing, event)
         elif event.kind in _LIFTS:
@@ -99,7 +101,11 @@ def _stronger(old: Agreement, new: Agreement, *, is_own_act: bool) -> Agreement:
 
 
 def _lift(standing: Standing, event: ConsentEvent) -> None:
-    """Take away the suppressions the event may lift; one of every purpose is narrowed to what was not asked for."""
+    """Take away the suppressions the event may lift, and keep what it did not ask for.
+
+    One of every purpose is narrowed to marketing; one of every brand goes on for each other brand that ever had
+    to do with this phone. (A brand that never had has no consent to send on.)
+    """
     for scope, cause in list(standing.suppressions.items()):
         brand_id, purpose = scope
         is_asked = purpose in event.purposes or EVERY in event.purposes or purpose == EVERY
@@ -109,8 +115,14 @@ def _lift(standing: Standing, event: ConsentEvent) -> None:
             continue
         del standing.suppressions[scope]
         standing.lifted[scope] = event
+        kept: set[Scope] = set()
+        if brand_id is None and event.brand_id is not None:
+            kept = {(other, purpose) for other in standing.brands - {event.brand_id}}
         if purpose == EVERY and not {EVERY, Purpose.MARKETING} & set(event.purposes):
-            standing.suppressions.setdefault((brand_id, Purpose.MARKETING.value), cause)
+            kept.add((event.brand_id, Purpose.MARKETING.value))
+        for one in kept:
+            standing.suppressions.setdefault(one, cause)
+            standing.lifted.pop(one, None)
 
 
 def _revive(standing: Standing, event: ConsentEvent) -> None:

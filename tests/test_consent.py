@@ -120,6 +120,14 @@ def test_stop_covers_every_purpose_of_the_brand_and_no_other_brand(person, brand
     assert verdict(person, other) == "OK"
 
 
+def test_coming_back_to_one_brand_does_not_free_the_others(person, brand):
+    other = factories.brand(name="Other")
+    opt_out(person, None, source=ConsentSource.WEB_FORM, at=days_ago(2))
+    opt_in(person, brand, source=ConsentSource.WEB_FORM, at=days_ago(1))
+    imported(person, other)
+    assert (verdict(person, brand), verdict(person, other)) == ("OK", "SUPPRESSED")
+
+
 def test_an_opt_out_of_every_brand_ends_every_consent(person, brand):
     opt_in(person, brand, at=days_ago(2))
     opt_out(person, None, source=ConsentSource.COMPLAINT)
