@@ -11,14 +11,16 @@ import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from operator import attrgetter
 
 from django.db import connection, transaction
 from django.db.models import Max
 
 from contacts.models import ConsentEvent, ConsentEvidence, LedgerHead
+from smsdesk import bulk_sql
 
 GENESIS = "0" * 64
-_BATCH = 500
+_COLUMNS = tuple(field.attname for field in ConsentEvent._meta.concrete_fields)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,8 @@ class Break:
 
 def reserve(events: Sequence[ConsentEvent]) -> None:
     """Give events their ids before they are stored; inside the transaction that appends them."""
+    if not events:
+        return
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             cursor.execute(
@@ -45,30 +49,33 @@ def reserve(events: Sequence[ConsentEvent]) -> None:
         event.pk = event_id
 
 
-def append(events: Sequence[ConsentEvent]) -> list[ConsentEvent]:
+def append(events: Sequence[ConsentEvent]) -> None:
     """Number, hash and store the events in their order; inside the caller's transaction."""
     if not connection.in_atomic_block:
         raise transaction.TransactionManagementError("Consent events are appended inside a transaction.")
+    reserve([event for event in events if event.pk is None])
     bodies = [_body(event) for event in events]
     head = _locked_head()
     for event, body in zip(events, bodies, strict=True):
         event.seq, event.prev_hash = head.seq + 1, head.hash
         event.hash = _hash(event.prev_hash, event.seq, body)
         head.seq, head.hash = event.seq, event.hash
-    stored = ConsentEvent.objects.bulk_create(events, batch_size=_BATCH)
+    bulk_sql.insert_rows(ConsentEvent, columns=_COLUMNS, rows=list(map(attrgetter(*_COLUMNS), events)))
     LedgerHead.objects.filter(id=1).update(seq=head.seq, hash=head.hash)
-    return stored
 
 
-def evidence_for(event: ConsentEvent, document: Mapping[str, str]) -> ConsentEvidence:
-    """Evidence for a reserved event, on which it sets the commitment."""
-    evidence = ConsentEvidence(event=event, salt=secrets.token_hex(16), document=dict(document))
-    event.evidence_commitment = commitment(evidence)
-    return evidence
+def keep_evidence(documents: Sequence[tuple[ConsentEvent, Mapping[str, str]]]) -> None:
+    """Store what stands behind reserved events, and set on each the commitment its hash will cover."""
+    rows = []
+    for event, document in documents:
+        salt, text = secrets.token_hex(16), _canonical(document)
+        event.evidence_commitment = _commitment(salt, text)
+        rows.append((event.pk, salt, dict(document)))
+    bulk_sql.insert_rows(ConsentEvidence, columns=("event", "salt", "document"), rows=rows)
 
 
 def commitment(evidence: ConsentEvidence) -> str:
-    return hashlib.sha256((evidence.salt + _canonical(evidence.document)).encode()).hexdigest()
+    return _commitment(evidence.salt, _canonical(evidence.document))
 
 
 def first_break() -> Break | None:
@@ -104,6 +111,10 @@ def check_anchor(seq: int, digest: str) -> Break | None:
     if kept == digest or (seq == 0 and digest == GENESIS):
         return None
     return Break(seq, "the anchor says it existed; it is gone" if kept is None else "the anchor says otherwise")
+
+
+def _commitment(salt: str, document: str) -> str:
+    return hashlib.sha256((salt + document).encode()).hexdigest()
 
 
 def _locked_head() -> LedgerHead:

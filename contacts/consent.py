@@ -211,7 +211,7 @@ def _record(contact: Contact, event: ConsentEvent, *, document: Mapping[str, str
         lock([contact.pk])
         events = settling.events_of([contact.subscriber_key])
         chain.reserve([event])
-        chain.evidence_for(event, document).save(force_insert=True)
+        chain.keep_evidence([(event, document)])
         settling.settle({contact.subscriber_key: [*events.get(contact.subscriber_key, ()), event]})
         chain.append([event])
     return event

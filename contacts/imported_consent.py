@@ -4,10 +4,8 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from contacts import chain, settling
-from contacts.models import ConsentEvent, ConsentEvidence, ConsentSource, ContactImport, EventKind
+from contacts.models import ConsentEvent, ConsentSource, ContactImport, EventKind
 from contacts.proof import Proof, happened
-
-_BATCH = 500
 
 
 def record_import(keys: Sequence[tuple[str, str]], *, contact_import: ContactImport, now: datetime) -> int:
@@ -29,10 +27,7 @@ def record_import(keys: Sequence[tuple[str, str]], *, contact_import: ContactImp
     events = list(new.values())
     document = proof.as_document()
     chain.reserve(events)
-    ConsentEvidence.objects.bulk_create(
-        [chain.evidence_for(event, document | {"phone": phones[key]}) for key, event in new.items()],
-        batch_size=_BATCH,
-    )
+    chain.keep_evidence([(event, document | {"phone": phones[key]}) for key, event in new.items()])
     settling.settle({key: [*histories.get(key, ()), event] for key, event in new.items()})
     chain.append(events)
     return len(new)

@@ -144,7 +144,7 @@ def _insert(people: Sequence[Person], *, contact_import: ContactImport, now: dat
     """Subscriber key → contact id of those that are new; somebody else may add the same phone meanwhile."""
     # Sorted: two imports of the same new phones then wait for each other in one order only.
     rows = sorted((_new(p, contact_import=contact_import, now=now) for p in people), key=itemgetter(0))
-    inserted = bulk_sql.insert_rows(Contact, columns=_NEW, rows=rows, returning=("subscriber_key", "id"))
+    inserted = bulk_sql.insert_missing_rows(Contact, columns=_NEW, rows=rows, returning=("subscriber_key", "id"))
     return dict(inserted)
 
 
@@ -194,7 +194,9 @@ def _completed(contact: Contact, person: Person) -> tuple[Any, ...]:
 def _join(contact_ids: Sequence[int], *, contact_import: ContactImport, now: datetime) -> None:
     if contact_import.list_id is not None:
         rows = [(contact_import.list_id, pk, now) for pk in contact_ids]
-        bulk_sql.insert_rows(ListMembership, columns=("list", "contact", "added_at"), rows=rows, returning=("id",))
+        bulk_sql.insert_missing_rows(
+            ListMembership, columns=("list", "contact", "added_at"), rows=rows, returning=("id",)
+        )
 
 
 def _report_suppressed(

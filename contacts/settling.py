@@ -5,9 +5,11 @@ The caller holds the contact locks of these phones, and has just appended the ev
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
+from typing import Any
 
 from contacts.models import ConsentEvent, ConsentState, Suppression
 from contacts.standing import Agreement, Scope, Standing, fold
+from smsdesk import bulk_sql
 
 _STATE_FIELDS = (
     "is_active",
@@ -18,7 +20,6 @@ _STATE_FIELDS = (
     "is_proven",
     "event",
 )
-_BATCH = 500
 
 
 def events_of(keys: Collection[str]) -> dict[str, list[ConsentEvent]]:
@@ -38,48 +39,45 @@ def settle(events: Mapping[str, Iterable[ConsentEvent]]) -> None:
 
 def _write_states(standings: Mapping[str, Standing]) -> None:
     rows = [
-        _state(key, brand_id, purpose, agreement)
+        (key, brand_id, purpose, *_state(agreement))
         for key, standing in standings.items()
         for (brand_id, purpose), agreement in standing.agreements.items()
     ]
-    ConsentState.objects.bulk_create(
-        rows,
-        batch_size=_BATCH,
-        update_conflicts=True,
-        unique_fields=["subscriber_key", "brand", "purpose"],
-        update_fields=_STATE_FIELDS,
-    )
+    unique = ("subscriber_key", "brand", "purpose")
+    bulk_sql.upsert_rows(ConsentState, key=unique, columns=_STATE_FIELDS, rows=rows)
 
 
-def _state(key: str, brand_id: int, purpose: str, agreement: Agreement) -> ConsentState:
+def _state(agreement: Agreement) -> tuple[Any, ...]:
+    """The values of `_STATE_FIELDS`."""
     event = agreement.event
-    return ConsentState(
-        subscriber_key=key,
-        brand_id=brand_id,
-        purpose=purpose,
-        is_active=agreement.is_active,
-        basis=event.basis,
-        occurred_at=event.occurred_at,
-        expires_at=event.expires_at,
-        is_confirmed=agreement.is_confirmed,
-        is_proven=event.is_proven,
-        event=event,
+    return (
+        agreement.is_active,
+        event.basis,
+        event.occurred_at,
+        event.expires_at,
+        agreement.is_confirmed,
+        event.is_proven,
+        event.pk,
     )
 
 
 def _write_suppressions(standings: Mapping[str, Standing]) -> None:
+    # Most people never opted out: nothing of theirs can change here.
+    concerned = {key: standing for key, standing in standings.items() if standing.suppressions or standing.lifted}
+    if not concerned:
+        return
     stored: dict[str, dict[Scope, Suppression]] = defaultdict(dict)
-    for row in Suppression.objects.filter(subscriber_key__in=list(standings), lifted_by=None):
+    for row in Suppression.objects.filter(subscriber_key__in=list(concerned), lifted_by=None):
         stored[row.subscriber_key][row.brand_id, row.purpose] = row
     new: list[Suppression] = []
-    for key, standing in standings.items():
+    for key, standing in concerned.items():
         new += [
             _suppression(key, scope, cause)
             for scope, cause in standing.suppressions.items()
             if scope not in stored[key]
         ]
         _bring_up_to_date(stored[key], standing)
-    Suppression.objects.bulk_create(new, batch_size=_BATCH)
+    Suppression.objects.bulk_create(new)
 
 
 def _bring_up_to_date(rows: Mapping[Scope, Suppression], standing: Standing) -> None:

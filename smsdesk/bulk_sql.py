@@ -13,8 +13,6 @@ from uuid import UUID
 
 from django.db import connection, models
 
-_JSON_TYPES = (models.JSONField,)
-
 
 def update_rows(
     model: type[models.Model],
@@ -54,41 +52,60 @@ def update_rows(
         return [row[0] for row in cursor.fetchall()]
 
 
-def insert_rows(
+def insert_rows(model: type[models.Model], *, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    """Insert all of the rows or, where one breaks a constraint, raise `IntegrityError`.
+
+    `rows` holds the values of `columns` (field names, all that have no default in the database).
+    """
+    _insert(model, columns=columns, rows=rows, ending="")
+
+
+def insert_missing_rows(
     model: type[models.Model], *, columns: Sequence[str], rows: Sequence[Sequence[Any]], returning: Sequence[str]
 ) -> list[tuple[Any, ...]]:
     """Insert rows that break no unique constraint, leave out the others; `returning` of those inserted.
 
-    `rows` holds the values of `columns` (field names, all that have no default in the database); the values
-    returned are as the database gives them. Several writers of the same rows must pass them in the same order.
+    The values returned are as the database gives them. Several writers of the same rows must pass them in the
+    same order.
     """
+    wanted = ", ".join(_column(model, name) for name in returning)
+    return _insert(model, columns=columns, rows=rows, ending=f"ON CONFLICT DO NOTHING RETURNING {wanted}")
+
+
+def upsert_rows(
+    model: type[models.Model], *, key: Sequence[str], columns: Sequence[str], rows: Sequence[Sequence[Any]]
+) -> None:
+    """Insert rows; where one of the same `key` (a unique constraint, no key twice) exists, set its `columns`.
+
+    `rows` holds (value of key[0], …, value of columns[0], …).
+    """
+    unique = ", ".join(_column(model, name) for name in key)
+    changes = ", ".join(f"{_column(model, name)} = excluded.{_column(model, name)}" for name in columns)
+    ending = f"ON CONFLICT ({unique}) DO UPDATE SET {changes}"
+    _insert(model, columns=(*key, *columns), rows=rows, ending=ending)
+
+
+def _insert(
+    model: type[models.Model], *, columns: Sequence[str], rows: Sequence[Sequence[Any]], ending: str
+) -> list[tuple[Any, ...]]:
     if not rows:
         return []
     fields: list[Any] = [model._meta.get_field(name) for name in columns]
     names = ", ".join(_quoted(field.column) for field in fields)
     source, parameters = _source(fields, [list(column) for column in zip(*rows, strict=True)])
-    chosen: list[Any] = [model._meta.get_field(name) for name in returning]
-    wanted = ", ".join(_quoted(field.column) for field in chosen)
+    # Without WHERE, SQLite would take ON CONFLICT for the ON of a join.
     statement = (
-        f"INSERT INTO {_quoted(model._meta.db_table)} ({names}) SELECT {names} FROM {source} WHERE TRUE "
-        f"ON CONFLICT DO NOTHING RETURNING {wanted}"
+        f"INSERT INTO {_quoted(model._meta.db_table)} ({names}) SELECT {names} FROM {source} WHERE TRUE {ending}"
     )
     with connection.cursor() as cursor:
         cursor.execute(statement, parameters)
-        return list(cursor.fetchall())
+        return list(cursor.fetchall()) if "RETURNING" in ending else []
 
 
 def _source(fields: Sequence[Any], columns: Sequence[list[Any]]) -> tuple[str, list[Any]]:
-    names = ", ".join(_quoted(field.column) for field in fields)
+    """The rows as a table `x` of the statement, and its parameters."""
     if connection.vendor == "postgresql":
-        prepared = [
-            [None if value is None else json.dumps(value) for value in column]
-            if isinstance(field, _JSON_TYPES)
-            else column
-            for field, column in zip(fields, columns, strict=True)
-        ]
-        arrays = ", ".join(f"%s::{_postgres_type(field)}[]" for field in fields)
-        return f"unnest({arrays}) AS x({names})", prepared
+        return _unnested(fields, columns)
     prepared = [[_plain(field, value) for value in column] for field, column in zip(fields, columns, strict=True)]
     picks = ", ".join(
         f"json_extract(value, '$[{position}]') AS {_quoted(field.column)}" for position, field in enumerate(fields)
@@ -97,10 +114,39 @@ def _source(fields: Sequence[Any], columns: Sequence[list[Any]]) -> tuple[str, l
     return f"(SELECT {picks} FROM json_each(%s)) AS x", [payload]
 
 
+def _unnested(fields: Sequence[Any], columns: Sequence[list[Any]]) -> tuple[str, list[Any]]:
+    """Arrays side by side; quoting their elements is what costs most.
+
+    So a column that holds the very same value in every row travels once, and JSON as one document.
+    """
+    functions, names, parameters = [], [], []
+    shared, shared_parameters = [], []
+    for position, (field, column) in enumerate(zip(fields, columns, strict=True)):
+        first, kind, name = column[0], _postgres_type(field), _quoted(field.column)
+        if position and all(value is first for value in column):
+            shared.append(f", %s::{kind} AS {name}")
+            shared_parameters.append(json.dumps(first) if _is_json(field) and first is not None else first)
+        elif _is_json(field):
+            # NULL is not JSON's null: no row of ours means the latter
+            functions.append("unnest(array(SELECT nullif(e, 'null') FROM jsonb_array_elements(%s::jsonb) AS e))")
+            names.append(name)
+            parameters.append(json.dumps(column))
+        else:
+            functions.append(f"unnest(%s::{kind}[])")
+            names.append(name)
+            parameters.append(column)
+    table = f"ROWS FROM ({', '.join(functions)}) AS u({', '.join(names)})"
+    return f"(SELECT u.*{''.join(shared)} FROM {table}) AS x", [*shared_parameters, *parameters]
+
+
+def _is_json(field: Any) -> bool:
+    return isinstance(field, models.JSONField)
+
+
 def _plain(field: Any, value: Any) -> Any:
     if value is None:
         return None
-    if isinstance(field, _JSON_TYPES):
+    if _is_json(field):
         return json.dumps(value)
     if isinstance(value, UUID):
         return value.hex
@@ -116,6 +162,11 @@ def _postgres_type(field: Any) -> str:
     return str(target.rel_db_type(connection) if target is not field else field.db_type(connection)).replace(
         "bigint GENERATED BY DEFAULT AS IDENTITY", "bigint"
     )
+
+
+def _column(model: type[models.Model], name: str) -> str:
+    field: Any = model._meta.get_field(name)
+    return _quoted(field.column)
 
 
 def _quoted(name: str) -> str:

@@ -1,0 +1,73 @@
+"""Many rows in one statement: the same on both databases."""
+
+import pytest
+from django.db import IntegrityError, transaction
+
+from contacts.models import ConsentState, Contact, ContactList, ListMembership
+from smsdesk import bulk_sql
+from tests import factories
+from tests.factories import NOW
+
+pytestmark = pytest.mark.django_db
+
+
+def member_rows(group, *people):
+    return [(group.pk, person.pk, NOW) for person in people]
+
+
+def test_values_shared_by_all_rows_and_json_come_back_as_they_were():
+    people = [factories.contact(f"+1212555010{n}") for n in range(3)]
+    values = [({"a": 'quote " and \\ and é'}, "Ann, {x}"), ({}, "Ann, {x}"), ({"b": None}, "Ann, {x}")]
+
+    rows = [(person.pk, *given) for person, given in zip(people, values, strict=True)]
+    bulk_sql.update_rows(Contact, columns=("attributes", "name"), rows=rows)
+
+    assert list(Contact.objects.order_by("pk").values_list("attributes", "name")) == values
+
+
+def test_inserting_what_breaks_a_constraint_raises_and_leaves_nothing():
+    group, person = ContactList.objects.create(name="Regulars"), factories.contact("+12125550100")
+    rows = member_rows(group, person, person)
+
+    with pytest.raises(IntegrityError), transaction.atomic():
+        bulk_sql.insert_rows(ListMembership, columns=("list", "contact", "added_at"), rows=rows)
+
+    assert not ListMembership.objects.exists()
+
+
+def test_inserting_the_missing_leaves_out_what_is_there():
+    group = ContactList.objects.create(name="Regulars")
+    ann, ben = factories.contact("+12125550100"), factories.contact("+12125550101")
+    group.contacts.add(ann)
+
+    made = bulk_sql.insert_missing_rows(
+        ListMembership,
+        columns=("list", "contact", "added_at"),
+        rows=member_rows(group, ann, ben),
+        returning=("contact",),
+    )
+
+    assert made == [(ben.pk,)]
+
+
+def test_upserting_changes_what_is_there_and_adds_the_rest():
+    brand = factories.brand()
+    person = factories.opted_in(brand)
+    before = ConsentState.objects.get()
+    key = (person.subscriber_key, brand.pk)
+    rest = (False, "express", NOW, None, False, True, before.event_id)
+
+    bulk_sql.upsert_rows(
+        ConsentState,
+        key=("subscriber_key", "brand", "purpose"),
+        columns=("is_active", "basis", "occurred_at", "expires_at", "is_confirmed", "is_proven", "event"),
+        rows=[(*key, "marketing", *rest), (*key, "transactional", *rest)],
+    )
+
+    found = ConsentState.objects.order_by("purpose").values_list("purpose", "is_active", "expires_at")
+    assert list(found) == [("marketing", False, None), ("transactional", False, None)]
+
+
+def test_no_rows_are_no_statement(django_assert_num_queries):
+    with django_assert_num_queries(0):
+        bulk_sql.insert_rows(ListMembership, columns=("list", "contact", "added_at"), rows=[])
