@@ -1,4 +1,4 @@
-"""Which process is this, and is that other one still alive? Only the same host can tell."""
+"""Which process is this, and is that other one still alive? Only the same host, or container, can tell."""
 
 import os
 import socket
@@ -7,22 +7,32 @@ from pathlib import Path
 
 
 def identity() -> str:
-    """`host:pid:start`: names this process for as long as the machine runs, even when the pid is reused."""
+    """`place:pid:start`: names this process for as long as the machine runs, even when the pid is reused."""
     return _identity(os.getpid())
 
 
 def is_gone(who: str) -> bool | None:
-    """True: the process `who` names has ended; False: it lives; None: it is on another host, nobody can say."""
-    host, _, rest = who.rpartition(":")[0].rpartition(":")
+    """True: the process `who` names has ended; False: it lives; None: it is in another place, nobody can say."""
+    place, _, rest = who.rpartition(":")[0].rpartition(":")
     start = who.rpartition(":")[2]
-    if not host or host != socket.gethostname() or not rest.isdigit():
+    if place != _place() or not rest.isdigit():
         return None
     return _started(int(rest)) != start
 
 
 @lru_cache(maxsize=4)
 def _identity(pid: int) -> str:
-    return f"{socket.gethostname()[:60]}:{pid}:{_started(pid)}"
+    return f"{_place()}:{pid}:{_started(pid)}"
+
+
+@lru_cache(maxsize=1)
+def _place() -> str:
+    """Where a pid has a meaning: containers may share the name of their host, and each has a process 7."""
+    try:
+        namespace = os.stat("/proc/self/ns/pid").st_ino
+    except OSError:
+        namespace = 0
+    return f"{socket.gethostname()[:60]}/{namespace}"
 
 
 def _started(pid: int) -> str:
