@@ -76,22 +76,28 @@ def _take(account: GatewayAccount, text: InboundText, *, now: datetime) -> Inbou
 
 def _store_and_act(account: GatewayAccount, text: InboundText, heard: _Heard, *, now: datetime) -> InboundMessage:
     _be_patient()
-    contact = consent.get_or_add(heard.phone, now=now) if heard.phone else None
+    contact = _locked_contact(heard.phone, now=now) if heard.phone else None
     new = _row(account, heard, contact, now=now)
     InboundMessage.objects.bulk_create([new], ignore_conflicts=True)
     message = InboundMessage.objects.select_related("sender__brand").get(account=account, event_key=heard.event_key)
     if message.public_id != new.public_id or contact is None or heard.sender is None:
         return message
-    (locked,) = consent.lock([contact.pk])
     handling.act(
         message,
-        contact=locked,
+        contact=contact,
         sender=heard.sender,
         hint=text.opt_hint,
         is_answered=text.answers_stop_itself,
         now=now,
     )
     return message
+
+
+def _locked_contact(phone: phones.Phone, *, now: datetime) -> Contact:
+    """Whose text it is, locked; made anew where somebody deletes it at this moment."""
+    while not (locked := consent.lock([consent.get_or_add(phone, now=now).pk])):
+        log.info("contact_deleted_meanwhile")
+    return locked[0]
 
 
 def _row(account: GatewayAccount, heard: _Heard, contact: Contact | None, *, now: datetime) -> InboundMessage:
