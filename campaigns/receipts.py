@@ -156,7 +156,7 @@ def _apply(receipts: Iterable[Receipt], messages: dict[object, dict[str, Any]], 
         known = best.get(message["id"])
         if known is not None and states.RANK[known[1]] >= rank:
             continue
-        if message["state"] in _GIVEN_UP and message["submit_no"] and receipt.state != OutboundState.REJECTED:
+        if message["state"] in _GIVEN_UP and message["submit_no"] and receipt.state != "rejected":
             log.error("accepted_after_given_up", message=str(message["public_id"]))
         final = (receipt.at or now) if rank >= 3 else None
         kind = receipt.error_class.value if receipt.error_class else ""

@@ -148,7 +148,7 @@ def _age(row: OutboundMessage, *, now: datetime) -> float:
 def _is_hopeless(row: OutboundMessage, *, is_exact: bool, age: float) -> bool:
     """No lookup will tell any more."""
     patience = REMEMBERED if is_exact else PATIENCE[Purpose(row.purpose)]
-    return age >= patience.total_seconds() * settings.TIME_SCALE
+    return age >= patience.total_seconds() * float(settings.TIME_SCALE)
 
 
 def _move(

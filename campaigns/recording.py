@@ -5,8 +5,9 @@ it is filed as late proof.
 """
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -44,17 +45,21 @@ def record(
     `planned`: the parts whose pace submit wrote on the lane; what did not leave is given back.
     """
     unsent = planned - sum(rows[r.reference].parts for r in results if r.outcome != "again")
+    _insist(lambda: _record_once(results, rows, won=won, unsent=unsent))
+    _act(results, rows, sender=sender)
+
+
+def _insist(write: Callable[[], None]) -> None:
+    """Try until it is written; where the time runs out it is as a crash: reaper and reconciler take over."""
     give_up = time.monotonic() + TIMES.record
     while True:
         try:
-            _record_once(results, rows, won=won, unsent=unsent)
-            break
+            return write()
         except Error:
             connection.close()
             if time.monotonic() > give_up:
-                raise  # as a crash: the reaper and the reconciler take over
+                raise
             time.sleep(0.2)
-    _act(results, rows, sender=sender)
 
 
 def _record_once(results: Sequence[SubmitResult], rows: Mapping[UUID, Row], *, won: lanes.Won, unsent: int) -> None:
@@ -155,7 +160,12 @@ def _act(results: Sequence[SubmitResult], rows: Mapping[UUID, Row], *, sender: S
             if accounts.pause(sender.account_id, reason=f"{error.message} ({error.code})", now=now):
                 log.error("account_paused", account=sender.account_id, code=error.code)
             continue
-        contact_id = rows[result.reference].contact_id
-        consequences.apply(
-            error.policy.beyond, contact_id=contact_id, brand=sender.brand, permanent=error.permanent
+        _insist(
+            partial(
+                consequences.apply,
+                error.policy.beyond,
+                contact_id=rows[result.reference].contact_id,
+                brand=sender.brand,
+                permanent=error.permanent,
+            )
         )
