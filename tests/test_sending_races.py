@@ -13,8 +13,10 @@ from django.utils import timezone
 from campaigns import batch, draining, receipts
 from campaigns.models import GatewayAccount, Lane, OutboundMessage
 from contacts import consent
-from contacts.models import ConsentSource, Contact
-from smsdesk.gateways.contract import Receipt
+from contacts.models import ConsentSource, Contact, Suppression
+from inbound import receiving
+from smsdesk.gateways import errors
+from smsdesk.gateways.contract import InboundText, Receipt
 from tests import sending_rig
 
 pytestmark = [
@@ -128,6 +130,34 @@ def test_a_contact_somebody_holds_for_long_costs_the_lane_a_second_not_its_lease
     assert lane.lease_until <= timezone.now()
     assert lane.next_free_at <= timezone.now() + timedelta(seconds=1)
     assert lane.failures == 0
+
+
+def test_an_opt_out_the_carrier_holds_is_mirrored_though_the_contact_is_held_for_long():
+    campaign = sending_rig.campaign(1)
+    submitted = sending_rig.submit(campaign.sender)
+    refusal = errors.RecipientOptedOut("21610", "unsubscribed")
+    with transaction.atomic():
+        consent.lock([Contact.objects.get().pk])
+        answer = Beside(lambda: sending_rig.record(*submitted, outcome="rejected", error=refusal))
+        answer.join(3)  # longer than the usual lock timeout
+    answer.join(10)
+
+    assert answer.result is None
+    assert Suppression.objects.get().source == ConsentSource.CARRIER
+
+
+def test_stop_of_somebody_who_is_being_deleted_counts():
+    campaign = sending_rig.campaign(1)
+    person = Contact.objects.get()
+    text = InboundText(event_key="1", gateway_id="1", phone=person.phone, sender=campaign.sender.value, text="STOP")
+    with transaction.atomic():
+        Contact.objects.all().delete()
+        stop = Beside(lambda: receiving.receive(campaign.sender.account, text, now=timezone.now()))
+        wait_for_a_lock_wait()
+    stop.join(20)
+
+    assert stop.result.intent == "opt_out"
+    assert Suppression.objects.get().subscriber_key == person.subscriber_key
 
 
 def test_two_submits_of_the_same_rows_send_each_once():

@@ -1,6 +1,7 @@
 """What could have sent a message twice, after STOP, or lost it: one story each."""
 
 import asyncio
+import socket
 import uuid
 from datetime import timedelta
 
@@ -33,6 +34,7 @@ from campaigns.models import (
 )
 from contacts import consent
 from contacts.models import ConsentSource, Contact, Purpose, Suppression
+from smsdesk import processes
 from smsdesk.gateways import errors
 from smsdesk.gateways.contract import Receipt
 from smsdesk.models import Heartbeat
@@ -405,3 +407,10 @@ def test_a_holder_whose_lease_has_run_out_submits_nothing_even_if_nobody_took_th
 
     assert batch.submit(work) is None
     assert sending_rig.states(campaign) == ["queued"]
+
+
+def test_a_process_of_another_container_with_the_same_host_name_is_not_taken_for_dead():
+    place, pid, _ = processes.identity().rsplit(":", 2)
+    assert processes.is_gone(f"{place}:{pid}:1") is True
+    assert processes.is_gone(f"{place}1:{pid}:1") is None
+    assert processes.is_gone(f"{socket.gethostname()}:{pid}:1") is None
