@@ -8,6 +8,7 @@ from django.db.models import Model
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import URLPattern, URLResolver, path
+from django.utils.text import capfirst
 from django.views.decorators.http import require_POST
 
 from smsdesk import dashboard
@@ -67,6 +68,10 @@ class BaseModelAdmin(admin.ModelAdmin[Any]):
     """Base of every admin page: a `DomainError` becomes a message, and nothing typed is lost."""
 
     show_full_result_count = False
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        title = {"title": capfirst(self.opts.verbose_name_plural)}
+        return super().changelist_view(request, {**title, **(extra_context or {})})
 
     def changeform_view(
         self,

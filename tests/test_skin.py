@@ -45,7 +45,12 @@ def test_every_colour_is_set_in_every_theme():
 def test_every_colour_that_is_used_is_a_variable():
     rules = CSS[CSS.index("/* --- Ground") :]
     assert re.findall(r"#[0-9a-fA-F]{3,8}\b(?=[^{}]*;)", rules) == []
-    known = set(themes()["light"]) | {"--desk-radius", "--desk-gap", "--font-family-monospace"}
+    known = set(themes()["light"]) | {
+        "--desk-radius",
+        "--desk-gap",
+        "--font-family-monospace",
+        "--font-family-primary",
+    }
     assert set(re.findall(r"var\((--[\w-]+)", rules)) <= known
 
 
