@@ -41,12 +41,19 @@ class AttentionFilter(admin.SimpleListFilter):
         return queryset
 
 
+class ErrorClassFilter(admin.AllValuesFieldListFilter):
+    """Without the messages that had no error: their choice would have no name."""
+
+    def choices(self, changelist: Any) -> Any:
+        return (choice for choice in super().choices(changelist) if choice["display"] != "")
+
+
 @admin.register(OutboundMessage)
 class OutboundMessageAdmin(ReadOnlyModelAdmin):
     """The ledger: every SMS that left or was kept from leaving, and why."""
 
     list_display = ["number", "pill", "reason", "kind", "campaign", "sender", "parts", "created_at"]
-    list_filter = [AttentionFilter, "state", "kind", "purpose", "error_class", "sender"]
+    list_filter = [AttentionFilter, "state", "kind", "purpose", ("error_class", ErrorClassFilter), "sender"]
     list_select_related = ["campaign", "sender__account"]
     list_per_page = 50
     paginator = EstimatingPaginator

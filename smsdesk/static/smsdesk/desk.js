@@ -16,7 +16,7 @@ export function measure(text) {
   const [single, joined] = isGsm ? [160, 153] : [70, 67];
   const units = characters.reduce((sum, one) => sum + width(one), 0);
   const forcing = isGsm ? [] : [...new Set(characters.filter((one) => !GSM.has(one) && !GSM_ESCAPED.has(one)))];
-  if (units <= single) return { isGsm, parts: 1, left: single - units, forcing };
+  if (units <= single) return { isGsm, parts: units ? 1 : 0, left: single - units, forcing };
   let parts = 1;
   let used = 0;
   for (const one of characters) {
