@@ -43,10 +43,21 @@ class Home:
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as problem:
+            self.leave()
             raise CommandError(
                 f"A demo is running in {self.folder} already. End it with Ctrl+C, or use another --data DIR."
             ) from problem
-        self._refuse_strangers()
+        try:
+            self._refuse_strangers()
+        except BaseException:
+            self.leave()
+            raise
+
+    def leave(self) -> None:
+        """Another demo may have the folder."""
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
 
     def reset(self) -> None:
         for file in (self.database, self.secrets_file, self.accounts, self.carrier_log):

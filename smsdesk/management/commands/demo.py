@@ -33,7 +33,6 @@ class Command(BaseCommand):
         parser.add_argument("--reset", action="store_true", help="throw the demo's world away and begin again")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        os.umask(0o077)  # what the demo writes holds secrets
         port = options["port"]
         simulator_port = options["simulator_port"] or port + 1
         folder = Path(options["data"] or os.environ.get("SMSDESK_DATA") or "var").absolute()
@@ -50,6 +49,7 @@ class Command(BaseCommand):
         self._run(home, port=port, simulator_port=simulator_port)
 
     def _run(self, home: Home, *, port: int, simulator_port: int) -> None:
+        os.umask(0o077)  # what the demo writes holds secrets
         begun = time.monotonic()
         self._prepare(home, simulator=f"http://127.0.0.1:{simulator_port}")
         self._tell(home, port=port, simulator_port=simulator_port, seconds=time.monotonic() - begun)
