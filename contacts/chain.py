@@ -11,6 +11,7 @@ import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from operator import attrgetter
 
 from django.db import connection, transaction
@@ -20,6 +21,7 @@ from contacts.models import ConsentEvent, ConsentEvidence, LedgerHead
 from smsdesk import bulk_sql
 
 GENESIS = "0" * 64
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=True)
 _COLUMNS = tuple(field.attname for field in ConsentEvent._meta.concrete_fields)
 
 
@@ -153,8 +155,9 @@ def _hash(previous: str, seq: int, body: str) -> str:
 
 
 def _canonical(value: Mapping[str, object]) -> str:
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return _ENCODER.encode(value)
 
 
+@lru_cache(maxsize=64)
 def _instant(moment: datetime | None) -> str | None:
     return moment.astimezone(UTC).isoformat(timespec="microseconds") if moment else None

@@ -6,11 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Q
-
 from contacts import facts, permission, quiet_hours
 from contacts.models import Brand, ConsentState, Contact, Hold, Purpose, Suppression, ZoneSource
-from smsdesk import phones
+from smsdesk import bulk_sql, phones
 
 PERSON_FIELDS = (
     "phone", "subscriber_key", "name", "external_id", "language", "country", "region",
@@ -55,8 +53,8 @@ def standing(subscriber_keys: Collection[str], *, brand_id: int | None = None) -
     With `brand_id` a consent of another brand is still read: "wrong brand" is a reason of its own.
     """
     found: defaultdict[str, Standing] = defaultdict(Standing)
-    keys = list(subscriber_keys)
-    states = ConsentState.objects.filter(subscriber_key__in=keys).values_list(
+    is_one_of_them = bulk_sql.among("subscriber_key", subscriber_keys)
+    states = ConsentState.objects.filter(is_one_of_them).values_list(
         "subscriber_key", "brand_id", "purpose", "basis", "occurred_at", "expires_at", "is_active",
         "is_confirmed", "is_proven", "event_id",
     )  # fmt: skip
@@ -64,14 +62,12 @@ def standing(subscriber_keys: Collection[str], *, brand_id: int | None = None) -
         one = found[key]
         details: Sequence[Any] = rest
         one.consents = (*one.consents, facts.Consent(brand, _PURPOSES[purpose], *details))
-    suppressions = Suppression.objects.filter(subscriber_key__in=keys, lifted_by=None)
+    suppressions = Suppression.objects.filter(is_one_of_them, lifted_by=None)
     for key, *rest in suppressions.values_list("subscriber_key", "brand_id", "purpose", "source", "since"):
         one = found[key]
         scope: Sequence[Any] = rest
         one.suppressions = (*one.suppressions, facts.Suppressed(*scope))
-    for key in Hold.objects.filter(Q(closed_at=None), subscriber_key__in=keys).values_list(
-        "subscriber_key", flat=True
-    ):
+    for key in Hold.objects.filter(is_one_of_them, closed_at=None).values_list("subscriber_key", flat=True):
         found[key].is_held = True
     return dict(found)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 from contacts import chain, settling
 from contacts.models import ConsentEvent, ConsentSource, ContactImport, EventKind
@@ -19,9 +20,10 @@ def record_import(keys: Sequence[tuple[str, str]], *, contact_import: ContactImp
     phones = dict(keys)
     histories = settling.events_of(list(phones))
     proof = _proof(contact_import)
+    statement = _statement(contact_import, proof=proof, now=now)
     new: dict[str, ConsentEvent] = {}
     for key in phones:
-        event = _event(key, contact_import, proof=proof, now=now)
+        event = ConsentEvent(subscriber_key=key, **statement)
         if not any(_says_the_same(known, event) for known in histories.get(key, ())):
             new[key] = event
     events = list(new.values())
@@ -44,20 +46,20 @@ def _proof(contact_import: ContactImport) -> Proof:
     )
 
 
-def _event(key: str, contact_import: ContactImport, *, proof: Proof, now: datetime) -> ConsentEvent:
+def _statement(contact_import: ContactImport, *, proof: Proof, now: datetime) -> dict[str, Any]:
+    """What all events of the file have in common."""
     obtained_at = contact_import.consent_obtained_at
-    return ConsentEvent(
-        subscriber_key=key,
-        brand_id=contact_import.brand_id,
-        purposes=[contact_import.purpose],
-        kind=EventKind.IMPORT,
-        basis=contact_import.basis,
-        occurred_at=happened(obtained_at, now=now) if obtained_at else now,
-        recorded_at=now,
-        source=ConsentSource.IMPORT,
-        actor=contact_import.ref,
-        is_proven=not proof.missing and obtained_at is not None,
-    )
+    return {
+        "brand_id": contact_import.brand_id,
+        "purposes": [contact_import.purpose],
+        "kind": EventKind.IMPORT.value,
+        "basis": contact_import.basis,
+        "occurred_at": happened(obtained_at, now=now) if obtained_at else now,
+        "recorded_at": now,
+        "source": ConsentSource.IMPORT.value,
+        "actor": contact_import.ref,
+        "is_proven": not proof.missing and obtained_at is not None,
+    }
 
 
 def _says_the_same(known: ConsentEvent, new: ConsentEvent) -> bool:

@@ -84,7 +84,7 @@ def merge(people: Sequence[Person], *, contact_import: ContactImport, now: datet
 
 def suppressed_since(keys: Sequence[str], *, contact_import: ContactImport) -> dict[str, datetime]:
     """Which of these phones are suppressed for the brand of the import, and since when."""
-    standing = Suppression.objects.filter(subscriber_key__in=keys, lifted_by=None)
+    standing = Suppression.objects.filter(bulk_sql.among("subscriber_key", keys), lifted_by=None)
     covering = standing.filter(Q(brand=None) | Q(brand=contact_import.brand_id))
     return dict(covering.order_by("-since").values_list("subscriber_key", "since"))
 
@@ -120,8 +120,8 @@ def _locked(people: Mapping[str, Person]) -> dict[str, Contact]:
     """The contacts that exist, locked in id order like everybody who locks contacts."""
     if not people:
         return {}
-    rows = Contact.objects.filter(subscriber_key__in=list(people)).order_by("id").select_for_update(no_key=True)
-    return {contact.subscriber_key: contact for contact in rows}
+    rows = Contact.objects.filter(bulk_sql.among("subscriber_key", people)).order_by("id")
+    return {contact.subscriber_key: contact for contact in rows.select_for_update(no_key=True)}
 
 
 def _refuse_taken_external_ids(fresh: dict[str, Person], *, columns: Mapping[str, str], merged: Merged) -> None:

@@ -25,7 +25,7 @@ _STATE_FIELDS = (
 def events_of(keys: Collection[str]) -> dict[str, list[ConsentEvent]]:
     """The whole history of each of these phones that has one."""
     events: dict[str, list[ConsentEvent]] = defaultdict(list)
-    for event in ConsentEvent.objects.filter(subscriber_key__in=keys).order_by("seq"):
+    for event in ConsentEvent.objects.filter(bulk_sql.among("subscriber_key", keys)).order_by("seq"):
         events[event.subscriber_key].append(event)
     return events
 
@@ -67,7 +67,7 @@ def _write_suppressions(standings: Mapping[str, Standing]) -> None:
     if not concerned:
         return
     stored: dict[str, dict[Scope, Suppression]] = defaultdict(dict)
-    for row in Suppression.objects.filter(subscriber_key__in=list(concerned), lifted_by=None):
+    for row in Suppression.objects.filter(bulk_sql.among("subscriber_key", concerned), lifted_by=None):
         stored[row.subscriber_key][row.brand_id, row.purpose] = row
     new: list[Suppression] = []
     for key, standing in concerned.items():

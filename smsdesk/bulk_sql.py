@@ -5,13 +5,16 @@ statement.
 """
 
 import json
-from collections.abc import Sequence
+import re
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
 from django.db import connection, models
+
+_PLAIN_WORDS = re.compile(r"[0-9A-Za-z_+:.-]+(?:,[0-9A-Za-z_+:.-]+)*")
 
 
 def update_rows(
@@ -85,6 +88,22 @@ def upsert_rows(
     _insert(model, columns=(*key, *columns), rows=rows, ending=ending)
 
 
+def among(field: str, words: Collection[str]) -> models.Func:
+    """Condition for `filter`: the field is one of many words, which travel as one parameter.
+
+    `__in` makes each of them a parameter, and a thousand take longer to write down than to look up.
+    """
+    if connection.vendor == "postgresql":
+        listed: Any = models.Value(_array(list(words)) if words else "{}")
+        template, joint = "(%(expressions)s::varchar[]))", " = ANY ("
+    else:
+        listed = models.Value(json.dumps(list(words)))
+        template, joint = "(%(expressions)s)))", " IN (SELECT value FROM json_each("
+    return models.Func(
+        models.F(field), listed, template=template, arg_joiner=joint, output_field=models.BooleanField()
+    )
+
+
 def _insert(
     model: type[models.Model], *, columns: Sequence[str], rows: Sequence[Sequence[Any]], ending: str
 ) -> list[tuple[Any, ...]]:
@@ -134,9 +153,22 @@ def _unnested(fields: Sequence[Any], columns: Sequence[list[Any]]) -> tuple[str,
         else:
             functions.append(f"unnest(%s::{kind}[])")
             names.append(name)
-            parameters.append(column)
+            parameters.append(_array(column))
     table = f"ROWS FROM ({', '.join(functions)}) AS u({', '.join(names)})"
     return f"(SELECT u.*{''.join(shared)} FROM {table}) AS x", [*shared_parameters, *parameters]
+
+
+def _array(column: list[Any]) -> str | list[Any]:
+    """PostgreSQL's text for an array of plain words or whole numbers, which is most of them; else the list itself.
+
+    Left to the driver, each element is looked at and quoted alone, ten times slower.
+    """
+    kind = type(column[0])
+    if kind not in (str, int, UUID) or any(type(value) is not kind for value in column):
+        return column
+    joined = ",".join(column if kind is str else map(str, column))
+    is_plain = _PLAIN_WORDS.fullmatch(joined) and joined.count(",") == len(column) - 1
+    return f"{{{joined}}}" if is_plain and "null" not in joined.lower() else column
 
 
 def _is_json(field: Any) -> bool:

@@ -71,3 +71,11 @@ def test_upserting_changes_what_is_there_and_adds_the_rest():
 def test_no_rows_are_no_statement(django_assert_num_queries):
     with django_assert_num_queries(0):
         bulk_sql.insert_rows(ListMembership, columns=("list", "contact", "added_at"), rows=[])
+
+
+@pytest.mark.parametrize("words", [["Ann"], ["Ann", "Ben Lee", 'say "hi", {x}', "null", ""], []])
+def test_among_finds_exactly_the_words(words):
+    for name in [*words, "Zoe", "NULL"]:
+        factories.contact(name=name)
+
+    assert sorted(c.name for c in Contact.objects.filter(bulk_sql.among("name", words))) == sorted(words)
