@@ -136,4 +136,5 @@ def _or_nothing(ask: Callable[[], str | None]) -> str | None:
     except (DatabaseError, InterfaceError):
         return None
     finally:
-        close_old_connections()
+        if not connection.in_atomic_block:
+            close_old_connections()  # one that broke must not be met again at the next look
