@@ -71,7 +71,7 @@ def _sold(person: Contact, campaign: Campaign, index: int, *, at: datetime) -> N
     sender = campaign.sender
     assert sender is not None
     text = (
-        f"Acme: Hi {person.attributes['first_name']}, 20 % off all autumn jackets until Sunday: "
+        f"Acme: Hi {person.name.split()[0]}, 20 % off all autumn jackets until Sunday: "
         "https://acme.example/autumn Reply STOP to opt out"
     )
     facts: dict[str, object] = {"verdict": {"outcome": "allowed", "code": "OK"}}

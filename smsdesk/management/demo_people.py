@@ -107,12 +107,11 @@ def stay_awake(*, now: datetime) -> None:
 
 def _person(name: str, number: str, index: int, *, now: datetime) -> Contact:
     phone = phones.parse(number, default_region="US")
-    first = name.split()[0]
     fields = {
         "name": name,
         "external_id": f"{'N' if index < AWAKE else 'S'}-{1001 + index}",
         "language": "en",
-        "attributes": {"first_name": first, "city": PLACES[number[2:5]], "points": str(20 + index * 37 % 480)},
+        "attributes": {"city": PLACES[number[2:5]], "points": str(20 + index * 37 % 480)},
     }
     return people.add(phone, fields=fields, now=now)
 
