@@ -138,8 +138,11 @@ def _unnested(fields: Sequence[Any], columns: Sequence[list[Any]]) -> tuple[str,
 
     So a column that holds the very same value in every row travels once, and JSON as one document.
     """
-    functions, names, parameters = [], [], []
-    shared, shared_parameters = [], []
+    functions: list[str] = []
+    names: list[str] = []
+    parameters: list[Any] = []
+    shared: list[str] = []
+    shared_parameters: list[Any] = []
     for position, (field, column) in enumerate(zip(fields, columns, strict=True)):
         first, kind, name = column[0], _postgres_type(field), _quoted(field.column)
         if position and all(value is first for value in column):

@@ -80,8 +80,9 @@ _EXTENSION = re.compile(r"[0-9)]\W*(;|,|#|x|ext|extension|доб)\W*(=\W*)?\d{1,
 _NORTH_AMERICAN = re.compile(r"\+1(?!246|876)[0-9]{10}")
 _E164 = re.compile(r"\+[1-9][0-9]{4,14}")
 
-# Area codes that lie over the whole territory of an older one; the zone data knows only their main city.
-# https://nationalnanpa.com (relief planning); the zones themselves are never typed here.
+# Area codes that lie over the whole territory of an older one; the zone data knows only their main city. Put
+# together from general knowledge, not checked against the numbering administrator's lists: an overlay that is
+# missing here has the zones of its main city only. The zones themselves are never typed here.
 _OVERLAYS = {
     "208": ("986",),
     "250": ("236", "257", "672", "778"),

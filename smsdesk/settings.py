@@ -104,27 +104,31 @@ TEMPLATES = [
 # --- Database -----------------------------------------------------------------------------------------
 
 SQLITE_SYNCHRONOUS = os.environ.get("SQLITE_SYNCHRONOUS", "NORMAL" if DEMO else "FULL")
-DATABASES: dict[str, dict[str, Any]] = {
-    "default": env.db("DATABASE_URL", default=f"sqlite:///{DATA_DIR / 'smsdesk.sqlite3'}")
-}
-if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
-    # IMMEDIATE: a deferred transaction that reads and then writes fails at once under load, whatever the
-    # timeout. FULL: a lost commit of `submitting` could send a message twice.
-    DATABASES["default"]["OPTIONS"] = {
-        "transaction_mode": "IMMEDIATE",
-        "timeout": 20,
-        "init_command": (
-            f"PRAGMA journal_mode=WAL;PRAGMA synchronous={SQLITE_SYNCHRONOUS};"
-            "PRAGMA busy_timeout=20000;PRAGMA cache_size=-32000;PRAGMA temp_store=MEMORY;"
-        ),
-    }
-else:
-    # A frozen worker gives its locks back before a STOP webhook's 8 s are over.
-    DATABASES["default"].setdefault("OPTIONS", {})["options"] = (
-        "-c lock_timeout=2s -c statement_timeout=10s -c idle_in_transaction_session_timeout=5s"
-    )
-    DATABASES["default"]["CONN_MAX_AGE"] = 60
-    DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+
+
+def database(url: str) -> dict[str, Any]:
+    """What `url` says, with our options below those it gives itself."""
+    said: dict[str, Any] = environ.Env.db_url_config(url)
+    given = said.get("OPTIONS", {})
+    if said["ENGINE"].endswith("sqlite3"):
+        # IMMEDIATE: a deferred transaction that reads and then writes fails at once under load, whatever the
+        # timeout. FULL: a lost commit of `submitting` could send a message twice.
+        ours = {
+            "transaction_mode": "IMMEDIATE",
+            "timeout": 20,
+            "init_command": (
+                f"PRAGMA journal_mode=WAL;PRAGMA synchronous={SQLITE_SYNCHRONOUS};"
+                "PRAGMA busy_timeout=20000;PRAGMA cache_size=-32000;PRAGMA temp_store=MEMORY;"
+            ),
+        }
+        return {**said, "OPTIONS": {**ours, **given}}
+    # A frozen worker gives its locks back before a STOP webhook's 8 s are over. Of two values the last one counts.
+    times = "-c lock_timeout=2s -c statement_timeout=10s -c idle_in_transaction_session_timeout=5s"
+    options = {**given, "options": f"{times} {given.get('options', '')}".strip()}
+    return {**said, "OPTIONS": options, "CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}
+
+
+DATABASES = {"default": database(secret("DATABASE_URL") or f"sqlite:///{DATA_DIR / 'smsdesk.sqlite3'}")}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # In the database: what one process counts (throttles, cluster state) all must see.

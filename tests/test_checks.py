@@ -11,6 +11,7 @@ from django.core import checks
 from django.core.exceptions import ImproperlyConfigured
 
 from smsdesk import checks as ours
+from smsdesk import settings as settings_module
 
 
 def found(*, deploy=False):
@@ -195,3 +196,18 @@ def test_every_environment_variable_and_check_is_documented():
     names = set(re.findall(r'(?:env\.\w+|environ\.get|secret)\(\s*"([A-Z_]+)"', source))
     assert len(names) > 20
     assert {name for name in names if f"| `{name}`" not in page} == set()
+
+
+def test_options_in_the_address_of_postgresql_are_kept_beside_ours():
+    said = settings_module.database("postgres://u:p@h/desk?options=-c%20search_path%3Ddesk&sslmode=require")
+
+    assert said["OPTIONS"]["sslmode"] == "require"
+    assert said["OPTIONS"]["options"].startswith("-c lock_timeout=2s ")
+    assert said["OPTIONS"]["options"].endswith(" -c search_path=desk")
+
+
+def test_a_secret_may_stand_in_a_file(tmp_path, monkeypatch):
+    (tmp_path / "url").write_text("postgres://u:p@h/desk\n", encoding="utf-8")
+    monkeypatch.setenv("DATABASE_URL_FILE", str(tmp_path / "url"))
+
+    assert settings_module.secret("DATABASE_URL") == "postgres://u:p@h/desk"
