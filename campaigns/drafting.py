@@ -7,6 +7,7 @@ from typing import Any
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
 
+from campaigns import rendering
 from campaigns.models import Campaign, CampaignState, Sender
 from contacts.models import Brand, Contact
 from smsdesk.errors import WrongState
@@ -67,7 +68,13 @@ def attributes_offered() -> tuple[str, ...]:
     return tuple(sorted(names)[:_MOST_NAMES])
 
 
-def attributes_known(fields: Collection[str]) -> frozenset[str]:
+def check_fields(body: str) -> None:
+    """Raises `Invalid` where the text cannot be read or names a field that no contact has."""
+    template = rendering.compile(body)
+    template.refuse_unknown_fields(_attributes_known(template.fields))
+
+
+def _attributes_known(fields: Collection[str]) -> frozenset[str]:
     """Of the names a text uses (`Template.fields`), those at least one contact has; and those offered."""
     offered = set(attributes_offered())
     asked = {name.removeprefix("attributes.").split(".")[0] for name in fields} - offered

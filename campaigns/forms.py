@@ -11,7 +11,7 @@ from django.utils import timezone
 from campaigns import drafting, lint, rendering
 from campaigns.models import Campaign, CampaignState, GatewayAccount, Sender, SenderKind
 from contacts.models import Purpose
-from smsdesk import phones, sms_text
+from smsdesk import sms_text
 from smsdesk.errors import DomainError
 from smsdesk.gateways import registry
 
@@ -83,8 +83,7 @@ class MessageForm(forms.ModelForm[Campaign]):
         if not body:
             raise ValidationError("Write the message.")
         try:
-            template = rendering.compile(body)
-            template.refuse_unknown_fields(drafting.attributes_known(template.fields))
+            drafting.check_fields(body)
         except DomainError as error:
             raise ValidationError(sentence(error)) from error
         blocking = [finding for finding in lint.check(self.instance, body=body) if finding.is_blocking]
@@ -142,10 +141,6 @@ def sentence(error: DomainError) -> str:
 
 class AccountForm(forms.ModelForm[GatewayAccount]):
     """A gateway account with its credentials, which can be written and never read."""
-
-    base_url = forms.URLField(
-        max_length=200, assume_scheme="https", help_text="The provider's address, or the simulator's."
-    )
 
     class Meta:
         model = GatewayAccount
@@ -210,8 +205,6 @@ class SenderForm(forms.ModelForm[Sender]):
         wrong = _wrong_value(value, kind)
         if wrong:
             self.add_error("value", wrong)
-        elif kind not in (SenderKind.ALPHANUMERIC, SenderKind.SHORT_CODE):
-            value = phones.canonical(value)
         cleaned["value"] = value
         return cleaned
 

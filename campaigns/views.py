@@ -180,8 +180,7 @@ def _shown(campaign: Campaign, *, body: str, pick: str, contact_id: int | None) 
     if not body.strip():
         return {"empty": True}
     try:
-        template = rendering.compile(body)
-        template.refuse_unknown_fields(drafting.attributes_known(template.fields))
+        drafting.check_fields(body)
         return {"preview": preview.of(campaign, body=body, pick=pick, contact_id=contact_id)}
     except DomainError as error:
         return {"problem": forms.sentence(error)}

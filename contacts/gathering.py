@@ -47,10 +47,10 @@ _PURPOSES = {purpose: frozenset({purpose}) for purpose in Purpose.values}
 _NOTHING_KNOWN = Standing()
 
 
-def standing(subscriber_keys: Collection[str], *, brand_id: int | None = None) -> dict[str, Standing]:
+def standing(subscriber_keys: Collection[str]) -> dict[str, Standing]:
     """By subscriber key: consents, standing suppressions, holds. A key without any of them is absent.
 
-    With `brand_id` a consent of another brand is still read: "wrong brand" is a reason of its own.
+    Consents of every brand: "wrong brand" is a reason of its own.
     """
     found: defaultdict[str, Standing] = defaultdict(Standing)
     is_one_of_them = bulk_sql.among("subscriber_key", subscriber_keys)
@@ -114,7 +114,7 @@ def _facts(
         context=context,
         number=person.phone,
         region=person.country,
-        kind="",  # numbers that cannot get texts are refused when they are stored
+        kind=phones.kind(person.phone),  # checked when it was stored, but numbering plans change
         zones=phones.time_zones(person.phone),
         rules=book.rules_for(person.country, person.region),
         consents=known.consents,
@@ -123,6 +123,8 @@ def _facts(
         last_inbound_at=person.last_inbound_at,
         is_held=known.is_held,
         is_dead=person.is_dead,
+        # When a person last read how to stop is not recorded: so every marketing text says it, the strict reading.
+        needs_optout_line=True,
         contact_zones=(person.time_zone,) if person.time_zone and not stated else (),
         zone_override=person.time_zone if stated else "",
     )

@@ -469,3 +469,18 @@ def test_a_new_contact_is_dated_by_the_callers_clock():
     made = consent.get_or_add(phones.parse("+12125550177", default_region="US"), now=days_ago(3))
     made.refresh_from_db()
     assert (made.created_at, made.country) == (days_ago(3), "US")
+
+
+# --- facts ------------------------------------------------------------------------------------------------
+
+
+def test_a_stored_number_that_cannot_get_texts_is_judged_as_such(person, brand):
+    person.phone = "+18005550123"  # the numbering plan has made it one since
+    assert verdict(person, brand) == "NUMBER_NOT_MOBILE"
+
+
+def test_a_marketing_text_without_a_way_out_is_kept_back(person, brand):
+    opt_in(person, brand)
+    context = facts.Context(purpose=MARKETING, brand_id=brand.pk, brand_name=brand.name)
+    about = gathering.facts_about(person, context=context, body="Acme: 10 % off")
+    assert permission.judge(about, NOW).code == "CONTENT_NO_OPTOUT"

@@ -507,3 +507,42 @@ def test_the_contact_page_gets_the_latest_messages(client):
     client.force_login(factories.staff("campaigns.view_outboundmessage"))
     assert "never gave consent" in client.get(page).content.decode()
     assert "No message" in client.get(reverse("admin:campaigns_contact_messages", args=[0])).content.decode()
+
+
+@pytest.mark.parametrize("address", ["http://simulator:8001", "https://api.infobip.com/", "http://127.0.0.1:8001"])
+def test_an_account_may_live_at_any_web_address(admin_client, address):
+    values = {"name": "Box", "kind": "infobip", "base_url": address, "max_calls": 50}
+    admin_client.post(reverse("admin:campaigns_gatewayaccount_add"), values)
+    assert GatewayAccount.objects.get().base_url == address
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "api.infobip.com",
+        "ftp://a.b",
+        "http://",
+        "http://a b",
+        "https://u:p@a.b",
+        "https://a.b?x=1",
+        "http://a:99999",
+    ],
+)
+def test_what_is_no_web_address_is_refused_with_the_cure(admin_client, address):
+    values = {"name": "Box", "kind": "infobip", "base_url": address, "max_calls": 50}
+    page = admin_client.post(reverse("admin:campaigns_gatewayaccount_add"), values).content.decode()
+    assert "https://api.example.com" in page
+    assert not GatewayAccount.objects.exists()
+
+
+def test_a_sender_keeps_the_form_its_number_is_sent_from(admin_client):
+    values = {
+        "value": "+5491123456789",
+        "kind": "long_number",
+        "brand": factories.brand().pk,
+        "account": factories.account().pk,
+        "country": "AR",
+        "parts_per_second": "1",
+    }
+    assert admin_client.post(reverse("admin:campaigns_sender_add"), values).status_code == 302
+    assert Sender.objects.get().value == "+5491123456789"

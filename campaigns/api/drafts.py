@@ -8,7 +8,7 @@ from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
 from rest_framework import serializers
 
-from campaigns import drafting, rendering
+from campaigns import drafting
 from campaigns.api.messages import PURPOSES
 from campaigns.api.senders import choose
 from campaigns.models import Campaign
@@ -71,8 +71,7 @@ def _values(given: dict[str, Any], *, key: ApiKey) -> tuple[dict[str, Any], dict
     if "body" in given:
         values["body"] = sms_text.clean(given["body"]).strip()
         if values["body"]:
-            template = rendering.compile(values["body"])
-            template.refuse_unknown_fields(drafting.attributes_known(template.fields))
+            drafting.check_fields(values["body"])
     return values, lists
 
 

@@ -1,5 +1,7 @@
 import secrets
+from urllib.parse import urlsplit
 
+from django.core.exceptions import ValidationError
 from django.db import models
 
 from smsdesk.public_ids import PublicIdModel
@@ -14,6 +16,17 @@ def new_hook_secret() -> str:
     return secrets.token_urlsafe(24)
 
 
+def check_address(value: str) -> None:
+    """A web address that paths can be added to; its host may be one word, as inside a compose network."""
+    try:
+        address = urlsplit(value)
+        is_good = address.scheme in ("http", "https") and bool(address.hostname) and address.port != 0
+    except ValueError:
+        is_good = False
+    if not is_good or any(c in value for c in "?#@\\") or not value.isprintable() or " " in value:
+        raise ValidationError("Give a web address without question mark and login, like https://api.example.com.")
+
+
 class GatewayAccount(PublicIdModel):
     """Our account at a provider. Credentials are sealed with the row's public id; nothing shows them again."""
 
@@ -21,7 +34,9 @@ class GatewayAccount(PublicIdModel):
 
     name = models.CharField(max_length=60, unique=True)
     kind = models.CharField(max_length=10, choices=GatewayKind)
-    base_url = models.URLField(max_length=200, help_text="The provider's address, or the simulator's.")
+    base_url = models.CharField(
+        max_length=200, validators=[check_address], help_text="The provider's address, or the simulator's."
+    )
     credentials = models.TextField(blank=True, editable=False)  # sealed JSON (`smsdesk/sealing.py`)
     hook_secret = models.CharField(max_length=64, default=new_hook_secret, editable=False)
     is_simulator = models.BooleanField(default=False)
