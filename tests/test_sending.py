@@ -376,3 +376,14 @@ def test_the_same_idempotency_key_is_one_row():
     queue(contact, sender, idempotency_key="k:1")
     with pytest.raises(IntegrityError), transaction.atomic():
         queue(contact, sender, idempotency_key="k:1")
+
+
+def test_stopping_one_brand_leaves_what_another_has_queued():
+    contact, ours, theirs = factories.contact(), factories.sender(), factories.sender()
+    queue(contact, ours)
+    queue(contact, theirs)
+
+    sending.cancel_for(contact, brand=ours.brand, code="OPTED_OUT", now=timezone.now())
+
+    assert OutboundMessage.objects.get(sender=theirs).state == "queued"
+    assert OutboundMessage.objects.get(sender=ours).state == "cancelled"
