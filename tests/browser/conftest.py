@@ -9,7 +9,8 @@ from playwright.sync_api import Browser, Page
 from tests.browser import demo_desk
 
 
-@pytest.fixture(scope="session")
+# Not for the session: while Playwright runs, its event loop keeps Django from the database.
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     if not demo_desk.CHROMIUM:
         reason = "no Chromium: install Debian's package `chromium` to run the browser tests"
@@ -20,7 +21,7 @@ def browser() -> Iterator[Browser]:
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def demo(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[demo_desk.Demo]:
     """One running demo for all stories; the browser is asked for first, so that no demo starts without one."""
     with demo_desk.Demo(tmp_path_factory.mktemp("demo")) as running:
