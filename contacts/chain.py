@@ -8,7 +8,7 @@ keys are checked at commit), `append` comes last, and the caller commits soon.
 import hashlib
 import json
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -21,6 +21,7 @@ from contacts.models import ConsentEvent, ConsentEvidence, LedgerHead
 from smsdesk import bulk_sql
 
 GENESIS = "0" * 64
+_AT_ONCE = 2_000  # events in memory while walking
 _ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=True)
 _COLUMNS = tuple(field.attname for field in ConsentEvent._meta.concrete_fields)
 
@@ -80,24 +81,58 @@ def commitment(evidence: ConsentEvidence) -> str:
     return _commitment(evidence.salt, _canonical(evidence.document))
 
 
-def first_break() -> Break | None:
-    """Walk the whole ledger; None when it holds. Erased evidence is no break, changed evidence is."""
-    seq, previous = 0, GENESIS
-    for event in ConsentEvent.objects.select_related("evidence").order_by("seq").iterator(chunk_size=2_000):
+def first_break(*, after: tuple[int, str] = (0, GENESIS)) -> Break | None:
+    """Walk the ledger from its beginning, or from the event `after` (number, hash) on; None when it holds.
+
+    Erased evidence is no break, changed evidence is. Events appended meanwhile are walked too.
+    """
+    head = anchor()
+    seq, previous = after
+    if seq and (lost := check_anchor(seq, previous)):
+        return lost
+    for event in _from(seq):
         seq += 1
-        if event.seq != seq:
-            return Break(seq, f"event {seq} is missing; {event.seq} follows {seq - 1}")
-        if event.prev_hash != previous:
-            return Break(seq, "it does not follow the event before it")
-        if event.hash != _hash(previous, seq, _body(event)):
-            return Break(seq, "its content does not match its hash")
-        evidence = getattr(event, "evidence", None)
-        if evidence is not None and commitment(evidence) != event.evidence_commitment:
-            return Break(seq, "its evidence was changed")
+        if found := _fault(event, seq=seq, previous=previous):
+            return Break(seq, found)
         previous = event.hash
-    head = LedgerHead.objects.filter(id=1).first()
-    if head is not None and (head.seq, head.hash) != (seq, previous):
-        return Break(min(head.seq, seq) + 1, f"the ledger ends at {seq}, its head says {head.seq}")
+    if seq > head[0]:
+        head = anchor()  # others have appended; a head read after their events is not behind them
+    is_whole = head == (seq, previous) or (head[0] > seq and check_anchor(*head) is None)
+    return None if is_whole else Break(min(head[0], seq) + 1, f"the ledger ends at {seq}, its head says {head[0]}")
+
+
+def own_break(event: ConsentEvent) -> Break | None:
+    """Whether this event alone is as it was written, and tied to its neighbours."""
+    seq = event.seq
+    before = ConsentEvent.objects.filter(seq=seq - 1).values_list("hash", flat=True).first()
+    after = ConsentEvent.objects.filter(seq=seq + 1).values_list("prev_hash", flat=True).first()
+    found = _fault(event, seq=seq, previous=GENESIS if seq == 1 else before or "")
+    if found is None and after not in (None, event.hash):
+        found = "the event after it follows another"
+    return Break(seq, found) if found else None
+
+
+def _from(seq: int) -> Iterator[ConsentEvent]:
+    """The events after number `seq`, a bounded number in memory, each statement short."""
+    while True:
+        rows = ConsentEvent.objects.select_related("evidence").filter(seq__gt=seq).order_by("seq")[:_AT_ONCE]
+        batch = list(rows)
+        yield from batch
+        if len(batch) < _AT_ONCE:
+            return
+        seq = batch[-1].seq
+
+
+def _fault(event: ConsentEvent, *, seq: int, previous: str) -> str | None:
+    if event.seq != seq:
+        return f"event {seq} is missing; {event.seq} follows {seq - 1}"
+    if event.prev_hash != previous:
+        return "it does not follow the event before it"
+    if event.hash != _hash(previous, seq, _body(event)):
+        return "its content does not match its hash"
+    evidence = getattr(event, "evidence", None)
+    if evidence is not None and commitment(evidence) != event.evidence_commitment:
+        return "its evidence was changed"
     return None
 
 

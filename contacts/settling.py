@@ -11,7 +11,7 @@ from contacts.models import ConsentEvent, ConsentState, Suppression
 from contacts.standing import Agreement, Scope, Standing, fold
 from smsdesk import bulk_sql
 
-_STATE_FIELDS = (
+STATE_FIELDS = (
     "is_active",
     "basis",
     "occurred_at",
@@ -39,16 +39,16 @@ def settle(events: Mapping[str, Iterable[ConsentEvent]]) -> None:
 
 def _write_states(standings: Mapping[str, Standing]) -> None:
     rows = [
-        (key, brand_id, purpose, *_state(agreement))
+        (key, brand_id, purpose, *state_of(agreement))
         for key, standing in standings.items()
         for (brand_id, purpose), agreement in standing.agreements.items()
     ]
     unique = ("subscriber_key", "brand", "purpose")
-    bulk_sql.upsert_rows(ConsentState, key=unique, columns=_STATE_FIELDS, rows=rows)
+    bulk_sql.upsert_rows(ConsentState, key=unique, columns=STATE_FIELDS, rows=rows)
 
 
-def _state(agreement: Agreement) -> tuple[Any, ...]:
-    """The values of `_STATE_FIELDS`."""
+def state_of(agreement: Agreement) -> tuple[Any, ...]:
+    """The values of `STATE_FIELDS`."""
     event = agreement.event
     return (
         agreement.is_active,

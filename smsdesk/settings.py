@@ -168,6 +168,26 @@ Q_CLUSTER = {
 TIME_SCALE = env.float("SMSDESK_TIME_SCALE", 1.0)
 SENDING_THREADS = env.int("SMSDESK_SENDING_THREADS", 4)
 
+# --- Records: how long what is kept, in days (`docs/retention.md`); 0: until somebody erases the person -------
+
+RETENTION_DAYS = {
+    # Consent's evidence, messages and the decisions on them: five years after the last message (16 CFR 310.5).
+    "evidence": env.int("SMSDESK_KEEP_EVIDENCE_DAYS", 1_827),
+    "messages": env.int("SMSDESK_KEEP_MESSAGES_DAYS", 1_827),
+    # What people wrote, and what agents noted about it: 13 months.
+    "inbound": env.int("SMSDESK_KEEP_INBOUND_DAYS", 396),
+    # Receipts as the gateways sent them: they name phones and are needed for no proof.
+    "receipts": env.int("SMSDESK_KEEP_RECEIPTS_DAYS", 396),
+    # Reports of imported files, which quote cells.
+    "imports": env.int("SMSDESK_KEEP_IMPORTS_DAYS", 90),
+}
+# Where the daily head of the consent ledger goes (`manage.py anchor_ledger`): best on another machine.
+LEDGER_ANCHOR_FILE = os.environ.get("LEDGER_ANCHOR_FILE") or str(DATA_DIR / "ledger-anchors.txt")
+LEDGER_ANCHOR_MAIL = os.environ.get("LEDGER_ANCHOR_MAIL", "")
+DEFAULT_FROM_EMAIL = os.environ.get("DEFAULT_FROM_EMAIL", "smsdesk@localhost")
+if os.environ.get("EMAIL_URL"):
+    vars().update(env.email("EMAIL_URL"))
+
 # --- People and sessions ------------------------------------------------------------------------------
 
 AUTHENTICATION_BACKENDS = [

@@ -15,6 +15,7 @@ from contacts.models import (
     ConsentSource,
     ConsentState,
     Contact,
+    LedgerAnchor,
     LedgerHead,
     Suppression,
 )
@@ -254,3 +255,79 @@ def test_locks_are_taken_in_id_order_so_nobody_waits_in_a_circle():
         return run
 
     assert at_once(*[locks(ids), locks(ids[::-1])] * 2) == []
+
+
+# --- the witness outside --------------------------------------------------------------------------------
+
+
+def test_the_daily_head_is_appended_and_compared(ledger, tmp_path, capsys):
+    file = tmp_path / "heads" / "anchors.txt"
+    call_command("anchor_ledger", "--file", str(file))
+    stop(factories.contact(), factories.brand())
+    call_command("anchor_ledger", "--file", str(file), "--compare")
+    first, second = file.read_text().splitlines()
+    assert first.split()[1:] == ["5", ledger[-1].hash]
+    assert second.split()[1] == "6"
+    assert first in capsys.readouterr().out
+    assert LedgerAnchor.objects.count() == 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_end_that_was_cut_off_with_its_head_is_found_by_the_file(tmp_path):
+    brand, file = factories.brand(), tmp_path / "anchors.txt"
+    events = [stop(factories.contact(), brand) for _ in range(3)]
+    call_command("anchor_ledger", "--file", str(file))
+    ConsentEvidence.objects.all().delete()
+    Suppression.objects.all().delete()
+    without_guard("DELETE FROM contacts_consentevent WHERE id = %s", [events[2].pk])
+    LedgerHead.objects.update(seq=2, hash=events[1].hash)
+    call_command("verify_ledger")
+    with pytest.raises(CommandError, match="at seq 3: the anchor says it existed"):
+        call_command("anchor_ledger", "--file", str(file), "--compare")
+    with pytest.raises(CommandError, match="at seq 3"):
+        call_command("verify_ledger", "--anchors", str(file))
+    assert len(file.read_text().splitlines()) == 1
+
+
+def test_a_head_is_mailed_with_how_to_compare_it(ledger, mailoutbox):
+    call_command("anchor_ledger", "--mail", "notary@example.com")
+    assert mailoutbox[0].to == ["notary@example.com"]
+    assert f"--anchor 5:{ledger[-1].hash}" in mailoutbox[0].body
+
+
+def test_a_file_that_holds_no_heads_is_refused_with_its_line(ledger, tmp_path):
+    file = tmp_path / "notes.txt"
+    file.write_text("2026-11-24T00:00:00Z 5 " + ledger[-1].hash + "\nbuy milk\n")
+    with pytest.raises(CommandError, match="Line 2"):
+        call_command("anchor_ledger", "--file", str(file), "--compare")
+
+
+def test_a_file_that_cannot_be_written_is_an_error_and_no_traceback(ledger, tmp_path):
+    with pytest.raises(CommandError, match="could not be handed over"):
+        call_command("anchor_ledger", "--file", str(tmp_path))
+
+
+def test_a_long_ledger_is_walked_in_pieces(ledger, monkeypatch):
+    monkeypatch.setattr(chain, "_AT_ONCE", 2)
+    assert chain.first_break() is None
+    assert chain.first_break(after=(3, ledger[2].hash)) is None
+    assert chain.first_break(after=(3, ledger[1].hash)) == chain.Break(3, "the anchor says otherwise")
+
+
+def test_events_appended_during_the_walk_are_no_break(ledger, monkeypatch):
+    """Others go on writing while it is verified."""
+    appended = iter([True])
+    fault = chain._fault
+
+    def slowly(event, *, seq, previous):
+        if event.seq == 5 and next(appended, False):
+            stop(factories.contact(), factories.brand())
+        return fault(event, seq=seq, previous=previous)
+
+    monkeypatch.setattr(chain, "_fault", slowly)
+    assert chain.first_break() is None
+
+
+def test_a_ledger_whose_head_is_gone_is_named(ledger):
+    LedgerHead.objects.all().delete()
+    assert "its head says 0" in broken()

@@ -1,3 +1,4 @@
+from contacts.models.anchor import LedgerAnchor
 from contacts.models.brand import Brand, Purpose
 from contacts.models.contact import Contact, ContactList, ListMembership, ZoneSource
 from contacts.models.contact_import import ContactImport, ImportChunk, ImportProblem, ImportState
@@ -29,6 +30,7 @@ __all__ = [
     "ImportChunk",
     "ImportProblem",
     "ImportState",
+    "LedgerAnchor",
     "LedgerHead",
     "ListMembership",
     "Purpose",

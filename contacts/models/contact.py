@@ -33,6 +33,8 @@ class Contact(PublicIdModel):
     time_zone = models.CharField(max_length=64, blank=True)
     time_zone_source = models.CharField(max_length=10, choices=ZoneSource, blank=True, default="")
     attributes = models.JSONField(default=dict, blank=True)
+    # Why nothing of this person may be erased or run out: a dispute, an authority's order. "": no hold.
+    legal_hold = models.CharField(max_length=300, blank=True, default="", db_default="", editable=False)
     is_dead = models.BooleanField(default=False)  # the carrier reported the number as gone
     # Id of the import that last wrote this row: a second line of the same file is then known as a duplicate.
     last_import = models.BigIntegerField(null=True, editable=False)
@@ -51,6 +53,9 @@ class Contact(PublicIdModel):
             ("export_contact", "Can export contacts"),
             ("view_full_phone", "Can see full phone numbers"),
             ("opt_out_contact", "Can record an opt-out"),
+            ("disclose_contact", "Can download the proof and everything held on a person"),
+            ("erase_contact", "Can erase a person"),
+            ("hold_contact", "Can set and end a legal hold"),
         ]
 
     def __str__(self) -> str:

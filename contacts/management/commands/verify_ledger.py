@@ -1,8 +1,10 @@
+from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from contacts import chain
+from contacts import anchoring, chain
+from smsdesk.errors import DomainError
 
 
 class Command(BaseCommand):
@@ -16,8 +18,12 @@ class Command(BaseCommand):
             help="What an earlier run printed, kept elsewhere: that event must still be there and unchanged.",
         )
 
+        parser.add_argument(
+            "--anchors", type=Path, help="A file anchor_ledger wrote: every head in it must be there."
+        )
+
     def handle(self, *args: Any, **options: Any) -> None:
-        found = chain.first_break() or _lost_anchor(options["anchor"])
+        found = chain.first_break() or _lost_anchor(options["anchor"]) or _lost_of(options["anchors"])
         if found is not None:
             raise CommandError(f"The ledger does not hold at seq {found.seq}: {found.reason}.")
         seq, digest = chain.anchor()
@@ -33,3 +39,13 @@ def _lost_anchor(anchor: str) -> chain.Break | None:
             f"--anchor: {anchor[:80]!r} is not of the form SEQ:HASH. Give what an earlier run printed."
         )
     return chain.check_anchor(int(seq), digest)
+
+
+def _lost_of(file: Path | None) -> chain.Break | None:
+    if file is None:
+        return None
+    try:
+        return anchoring.first_lost(file)
+    except (OSError, DomainError) as problem:
+        shown = problem.sentence() if isinstance(problem, DomainError) else str(problem)
+        raise CommandError(f"--anchors: {shown}") from problem
