@@ -71,7 +71,7 @@ def _differences(keys: Collection[str]) -> dict[str, str]:
     """Phone → the first thing its rows say that the ledger does not, or the other way round."""
     standings = {key: fold(events) for key, events in settling.events_of(keys).items()}
     states: dict[str, dict[Any, tuple[Any, ...]]] = defaultdict(dict)
-    columns = [ConsentState._meta.get_field(name).attname for name in settling.STATE_FIELDS]
+    columns = [f"{name}_id" if name == "event" else name for name in settling.STATE_FIELDS]
     for key, brand_id, purpose, *values in ConsentState.objects.filter(subscriber_key__in=keys).values_list(
         "subscriber_key", "brand_id", "purpose", *columns
     ):
@@ -124,4 +124,4 @@ def _write(keys: Collection[str]) -> int:
 
 def _unknown_to_the_ledger(model: type[ConsentState] | type[Suppression]) -> Any:
     known = ConsentEvent.objects.filter(subscriber_key=OuterRef("subscriber_key"))
-    return model.objects.filter(~Exists(known)).order_by("pk")  # type: ignore[union-attr]
+    return model.objects.filter(~Exists(known)).order_by("pk")
