@@ -83,11 +83,11 @@ class Submitted:
 # --- 1 read ---------------------------------------------------------------------------------------------
 
 
-def read(won: lanes.Won) -> Batch:
-    """The lane's most urgent due rows, rendered: about what it may send in one second, at most 200."""
+def read(won: lanes.Won, *, most: int = MOST) -> Batch:
+    """The lane's most urgent due rows, rendered: about what it may send in one second, at most `most`."""
     sender = Sender.objects.select_related("account", "brand").get(pk=won.sender_id)
     campaigns = Campaign.objects.in_bulk(_next_campaigns(won))
-    limit = 1 if won.is_careful else max(1, min(MOST, int(won.rate)))
+    limit = 1 if won.is_careful else max(1, min(most, int(won.rate)))
     ids = _next_ids(won.lane_id, list(campaigns), limit=limit)
     rows = _rows(ids)
     batch = Batch(won=won, sender=sender, rows=rows, campaigns=campaigns)

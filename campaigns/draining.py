@@ -8,7 +8,8 @@ import asyncio
 import os
 import threading
 import time
-from collections import deque
+from collections import defaultdict, deque
+from collections.abc import Sequence
 from datetime import timedelta
 
 import aiohttp
@@ -22,12 +23,14 @@ from campaigns.models import GatewayAccount
 from campaigns.times import TIMES
 from smsdesk import clock, clusters, processes
 from smsdesk.gateways import client
-from smsdesk.gateways.contract import Gateway, SenderAddress, SubmitBatch
+from smsdesk.gateways.contract import Gateway, SenderAddress, SubmitBatch, SubmitResult
+from smsdesk.gateways.errors import ErrorClass
 from smsdesk.models import Heartbeat
 
 log = structlog.get_logger(__name__)
 
 LOOK_AGAIN = 1.0  # seconds at most between two looks for work
+LEAST = 5  # rows of a batch, however slow the gateway
 FRESH = 0.5  # seconds a list of candidate lanes is used
 
 
@@ -139,12 +142,31 @@ def _send(stop: Stop, failures: deque[BaseException]) -> None:
         connection.close()
 
 
+class Appetite:
+    """How many rows a batch of one account may have so that all its calls begin in time.
+
+    A gateway that answers slowly cannot begin 200 calls in the second before the deadline: what it handed back
+    was too much. It grows again while nothing is.
+    """
+
+    def __init__(self) -> None:
+        self.most = batch.MOST
+
+    def learn(self, results: Sequence[SubmitResult]) -> None:
+        late = sum(r.error is not None and r.error.error_class is ErrorClass.NOTHING_WRITTEN for r in results)
+        if late:
+            self.most = max(LEAST, len(results) - late)
+        else:
+            self.most = min(batch.MOST, self.most + LEAST)
+
+
 class _Desk:
     """A thread's loop, HTTP sessions and list of candidate lanes."""
 
     def __init__(self, runner: asyncio.Runner) -> None:
         self._runner = runner
         self._gateways: dict[int, tuple[object, Gateway, aiohttp.ClientSession]] = {}
+        self._appetites: defaultdict[int, Appetite] = defaultdict(Appetite)
         self._candidates: deque[int] = deque()
         self._looked_at = 0.0
 
@@ -163,7 +185,7 @@ class _Desk:
 
     def _one_batch(self, won: lanes.Won) -> None:
         try:
-            work = batch.read(won)
+            work = batch.read(won, most=self._appetites[won.account_id].most)
             gateway = self._connected(work, won)
             if gateway is None:
                 return
@@ -182,6 +204,7 @@ class _Desk:
             callback_url=f"{accounts.hook_base(work.sender.account)}status/",
         )
         results = self._runner.run(gateway.submit(order, deadline=submitted.deadline))
+        self._appetites[won.account_id].learn(results)
         recording.record(results, submitted.rows, won=won, sender=work.sender, planned=work.parts)
 
     def _connected(self, work: batch.Batch, won: lanes.Won) -> Gateway | None:

@@ -32,6 +32,7 @@ class Won:
 
     lane_id: int
     sender_id: int
+    account_id: int
     token: uuid.UUID
     is_careful: bool  # the last holders died: batches of one, attempts counted first
     rate: float  # parts per second of this lane
@@ -111,12 +112,19 @@ def win(lane_id: int) -> Won | None:
             [lane_id, _plain(token)],
         )
         cursor.execute(
-            "SELECT s.parts_per_second, COUNT(*) FROM campaigns_sender s "
-            "JOIN campaigns_lane l ON l.sender_id = s.id WHERE s.id = %s GROUP BY s.parts_per_second",
+            "SELECT s.parts_per_second, s.account_id, COUNT(*) FROM campaigns_sender s "
+            "JOIN campaigns_lane l ON l.sender_id = s.id WHERE s.id = %s GROUP BY s.parts_per_second, s.account_id",
             [row[0]],
         )
-        rate, count = cursor.fetchone()
-    return Won(lane_id=lane_id, sender_id=row[0], token=token, is_careful=row[1] > FAILURES, rate=rate / count)
+        rate, account_id, count = cursor.fetchone()
+    return Won(
+        lane_id=lane_id,
+        sender_id=row[0],
+        account_id=account_id,
+        token=token,
+        is_careful=row[1] > FAILURES,
+        rate=rate / count,
+    )
 
 
 def renew(won: Won, *, pause: float) -> bool:

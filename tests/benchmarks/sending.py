@@ -56,7 +56,9 @@ def measure(desk: world.World, options: argparse.Namespace) -> dict[str, object]
             }
         ),
     )
-    carrier = desk.simulator("--no-receipts", "--log-level", "accepted", "--latency", str(options.latency))
+    carrier = desk.simulator(
+        "--no-receipts", "--no-magic-numbers", "--log-level", "accepted", "--latency", str(options.latency)
+    )
     cluster = desk.cluster()
     probe = subprocess.Popen(
         [sys.executable, "-m", "tests.benchmarks.launch", str(made["campaign"]), str(options.messages)],
