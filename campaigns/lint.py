@@ -9,12 +9,11 @@ from dataclasses import dataclass
 
 from campaigns import rendering
 from campaigns.models import Campaign, Sender, SenderKind
-from contacts import wording
+from contacts import permission, wording
 from contacts.models import Brand, Purpose
 from smsdesk.errors import DomainError
 
 OPTOUT_LINE = "Reply STOP to opt out"
-NO_NAMED_SENDER = ("US", "CA", "PR")
 
 _ANSWER_STOP = re.compile(r"\b(?:reply|text|txt|send|answer)\b\W+(?:\w+\W+)?stop\b")
 _NUMBER_FOR_STOP = re.compile(r"\b(?:reply|text|txt|send)\W+\d+\W+to\W+(?:stop|opt|unsubscribe|cancel|end|quit)\b")
@@ -108,9 +107,8 @@ def _route(sender: Sender | None) -> list[Finding]:
         return []
     findings = []
     if sender.kind == SenderKind.ALPHANUMERIC:
-        message = (
-            f"The name {sender} cannot send to numbers in {', '.join(NO_NAMED_SENDER)}; people there are skipped."
-        )
+        there = ", ".join(sorted(permission.NO_ALPHANUMERIC))
+        message = f"The name {sender} cannot send to numbers in {there}; people there are skipped."
         findings.append(Finding("SENDER_NOT_ALLOWED", message, "Choose a number for them.", False))
     if not sender.is_registered:
         message = f"The sender {sender} is not registered yet; nothing can leave through it."

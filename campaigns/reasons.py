@@ -6,10 +6,6 @@ from campaigns import eligibility, rendering
 from contacts import permission
 
 SENTENCES: dict[str, str] = {**eligibility.SENTENCES, **rendering.SENTENCES}
-_OF_SEND_STEPS = {
-    "DUPLICATE": "Not sent: this person already has this campaign's message.",
-    "STALE_DECISION": "Not sent yet: the check was too old when sending began; it is judged again.",
-}
 # What `waiting_for` holds besides the codes of the judge in lower case.
 WAITING = {
     "": "Waiting for its turn.",
@@ -20,7 +16,7 @@ WAITING = {
 
 def sentence(code: str, detail: Mapping[str, object]) -> str:
     """The sentence of `code` with its gaps filled; a code nobody knows is named as it is."""
-    own = SENTENCES.get(code) or _OF_SEND_STEPS.get(code)
+    own = SENTENCES.get(code)
     if own is None:
         return permission.sentence(code, detail)
     return own.format_map(_Gaps(detail))

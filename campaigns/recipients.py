@@ -1,8 +1,8 @@
 """The people of a campaign, one ledger row each: what became of each and why, and all of it as CSV."""
 
-import csv
 from collections.abc import Iterable, Iterator
 from datetime import datetime
+from itertools import chain
 from typing import Any
 
 from django.db.models import F, Q, QuerySet
@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from campaigns import failures, reasons, reports
 from campaigns.models import Campaign, OutboundMessage, OutboundState
-from smsdesk import phones
+from smsdesk import phones, spreadsheets
 
 S = OutboundState
 PAGE = 2_000  # rows read at a time for the CSV
@@ -73,14 +73,16 @@ CSV_HEADER = (
 
 def csv_lines(rows: "QuerySet[OutboundMessage]", *, gateway: str, shows_phones: bool) -> Iterator[str]:
     """The recipients as CSV, streamed; phones are masked unless `shows_phones`."""
-    writer = csv.writer(_Echo())
-    yield writer.writerow(CSV_HEADER)
     named = rows.annotate(contact_name=F("contact__name")).defer("body", "text")
-    for message in _in_pages(named):
-        phone = message.phone if shows_phones else phones.mask(message.phone)
-        yield writer.writerow(
-            [message.ref, phone, *map(defused, _cells(message, gateway=gateway))],
+    found = (
+        (
+            message.ref,
+            message.phone if shows_phones else phones.mask(message.phone),
+            *map(spreadsheets.defused, _cells(message, gateway=gateway)),
         )
+        for message in _in_pages(named)
+    )
+    return spreadsheets.lines(chain([CSV_HEADER], found))
 
 
 def _in_pages(rows: "QuerySet[Any]") -> Iterator[Any]:
@@ -99,18 +101,6 @@ def _cells(message: Any, *, gateway: str) -> Iterable[str]:
     yield str(message.parts or "")
     for moment in (message.submitted_at, message.final_at, message.replied_at):
         yield moment.isoformat(timespec="seconds") if moment else ""
-
-
-def defused(cell: str) -> str:
-    """A cell no spreadsheet takes for a formula."""
-    return f"'{cell}" if cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell
-
-
-class _Echo:
-    """A file that hands back what is written: `csv` needs one."""
-
-    def write(self, line: str) -> str:
-        return line
 
 
 def decision(message: OutboundMessage, *, gateway: str) -> str:

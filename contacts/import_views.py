@@ -1,8 +1,8 @@
 """The steps of an import: upload → columns → preview → progress and report."""
 
-import csv
 from collections.abc import Callable, Iterator
 from functools import wraps
+from itertools import chain
 from typing import Any
 
 from django.contrib import admin, messages
@@ -17,6 +17,7 @@ from django.views.decorators.http import require_POST
 from contacts import importing, previewing, uploads
 from contacts.import_forms import ColumnsForm, UploadForm
 from contacts.models import ContactImport, ImportState
+from smsdesk import spreadsheets
 from smsdesk.errors import DomainError
 
 View = Callable[..., HttpResponse]
@@ -30,7 +31,6 @@ PILLS = {
     ImportState.FAILED: "pill-bad",
 }
 STEPS = ("File", "Columns and consent", "Preview", "Import")
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
 
 
 def importers_only(view: View) -> View:
@@ -126,22 +126,11 @@ def errors_csv(request: HttpRequest, pk: int) -> HttpResponse:
     return response  # type: ignore[return-value]
 
 
-def defused(cell: str) -> str:
-    """A cell no spreadsheet takes for a formula (CWE-1236)."""
-    return f"'{cell}" if cell.lstrip(" ;,").startswith(_FORMULA) or cell.startswith(_FORMULA) else cell
-
-
-class _Echo:
-    def write(self, row: str) -> str:
-        return row
-
-
 def _problem_lines(contact_import: ContactImport) -> Iterator[str]:
-    writer = csv.writer(_Echo(), quoting=csv.QUOTE_ALL)
-    yield "\ufeff" + writer.writerow(["line", "column", "value", "reason"])
     problems = contact_import.problems.order_by("line", "column").values_list("line", "column", "value", "reason")
-    for line, *texts in problems.iterator(chunk_size=2_000):
-        yield writer.writerow([line, *map(defused, texts)])
+    found = problems.iterator(chunk_size=2_000)
+    rows = ([line, *map(spreadsheets.defused, texts)] for line, *texts in found)
+    return spreadsheets.lines(chain([["line", "column", "value", "reason"]], rows))
 
 
 def _configure(contact_import: ContactImport, form: ColumnsForm) -> bool:

@@ -191,7 +191,7 @@ def test_recipients_are_filtered_by_any_reason_of_the_page(client, sent, reason,
 def exported(client, campaign):
     answer = client.get(url("export", campaign))
     assert answer.streaming
-    return list(csv.DictReader(io.StringIO(b"".join(answer.streaming_content).decode())))
+    return list(csv.DictReader(io.StringIO(b"".join(answer.streaming_content).decode("utf-8-sig"))))
 
 
 def test_the_csv_masks_phones_unless_one_may_see_them(client, sent):

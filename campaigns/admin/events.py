@@ -3,9 +3,8 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpRequest
 
-from campaigns.admin.messages import EstimatingPaginator
 from campaigns.models import DeliveryEvent
-from smsdesk.admin import ReadOnlyModelAdmin
+from smsdesk.admin import BoundedPaginator, ReadOnlyModelAdmin
 
 FIELDS: list[Any] = [
     "received_at",
@@ -28,7 +27,7 @@ class DeliveryEventAdmin(ReadOnlyModelAdmin):
     list_filter = ["account", "state", "error_class"]
     list_select_related = ["account", "message"]
     list_per_page = 50
-    paginator = EstimatingPaginator
+    paginator = BoundedPaginator
     show_facets = admin.ShowFacets.NEVER
     search_fields = ["=gateway_id"]
     ordering = ["-pk"]

@@ -1,7 +1,6 @@
 from typing import Any
 
 from django.contrib import admin
-from django.core.paginator import Paginator
 from django.db.models import QuerySet, Value
 from django.http import HttpRequest
 from django.utils import timezone
@@ -12,18 +11,7 @@ from campaigns import recipients, report_views
 from campaigns.models import OutboundMessage, OutboundState
 from contacts.models import Contact
 from smsdesk import phones
-from smsdesk.admin import ReadOnlyModelAdmin
-
-MOST_COUNTED = 100_000
-
-
-class EstimatingPaginator(Paginator):  # type: ignore[type-arg]
-    """Counts no further than `MOST_COUNTED`: the ledger may hold a hundred million rows."""
-
-    @property
-    def count(self) -> int:
-        rows: Any = self.object_list
-        return int(rows.order_by()[:MOST_COUNTED].count())
+from smsdesk.admin import BoundedPaginator, ReadOnlyModelAdmin
 
 
 class AttentionFilter(admin.SimpleListFilter):
@@ -56,7 +44,7 @@ class OutboundMessageAdmin(ReadOnlyModelAdmin):
     list_filter = [AttentionFilter, "state", "kind", "purpose", ("error_class", ErrorClassFilter), "sender"]
     list_select_related = ["campaign", "sender__account"]
     list_per_page = 50
-    paginator = EstimatingPaginator
+    paginator = BoundedPaginator
     show_facets = admin.ShowFacets.NEVER
     search_fields = ["=phone", "=gateway_id"]
     search_help_text = "A whole number like +12125550123, or the gateway's id."

@@ -17,7 +17,7 @@ from rest_framework.response import Response
 from campaigns import eligibility, recipients, sending
 from campaigns.api.senders import choose
 from campaigns.models import MessageKind, OutboundMessage, OutboundState, Priority, Sender
-from contacts import gathering, people, permission
+from contacts import consent, gathering, permission
 from contacts.api.filters import PhoneFilter
 from contacts.models import Contact, Purpose
 from smsdesk import phones, sms_text
@@ -25,9 +25,8 @@ from smsdesk.api import idempotency, keys, views
 from smsdesk.api.fields import Moment, Ref, StrictSerializer, Text
 from smsdesk.api.filters import ListFilters, RefFilter
 from smsdesk.api.problems import Problem
-from smsdesk.errors import Conflict, Invalid
+from smsdesk.errors import Invalid
 from smsdesk.models import ApiKey, Scope
-from smsdesk.phones import Phone
 
 PURPOSES = [(purpose.value, purpose.label) for purpose in (Purpose.TRANSACTIONAL, Purpose.MARKETING)]
 
@@ -196,21 +195,7 @@ def _recipient(given: dict[str, Any], *, now: datetime) -> Contact:
     except Invalid as error:
         error.field = "to"
         raise
-    return _known(phone) or _added(phone, now=now)
-
-
-def _known(phone: Phone) -> Contact | None:
-    return Contact.objects.filter(subscriber_key=phone.subscriber_key).first()
-
-
-def _added(phone: Phone, *, now: datetime) -> Contact:
-    try:
-        return people.add(phone, fields={}, now=now)
-    except Conflict:  # another request added them just now
-        known = _known(phone)
-        if known is None:
-            raise
-        return known
+    return consent.get_or_add(phone, now=now)
 
 
 def _refuse_known(ledger_key: str | None) -> None:

@@ -10,11 +10,10 @@ from django.utils import timezone
 from django.utils.html import format_html
 
 from contacts import contact_views, people
-from contacts.admin.paging import BoundedPaginator
 from contacts.forms import ContactForm
 from contacts.models import Brand, Contact, ContactList
 from smsdesk import phones
-from smsdesk.admin import BaseModelAdmin
+from smsdesk.admin import BaseModelAdmin, BoundedPaginator
 from smsdesk.errors import DomainError
 
 
