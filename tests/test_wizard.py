@@ -546,3 +546,23 @@ def test_a_sender_keeps_the_form_its_number_is_sent_from(admin_client):
     }
     assert admin_client.post(reverse("admin:campaigns_sender_add"), values).status_code == 302
     assert Sender.objects.get().value == "+5491123456789"
+
+
+@pytest.mark.parametrize("typed", ["+54 9 11 2345 6789", "+541123456789"])
+def test_the_ledger_is_searched_by_phone_in_any_of_its_forms(admin_client, typed):
+    campaign = factories.campaign()
+    factories.outbound(campaign, factories.contact("+5491123456789"))
+    factories.outbound(campaign, factories.contact("+12125550199"))
+    page = admin_client.get(reverse("admin:campaigns_outboundmessage_changelist"), {"q": typed}).content.decode()
+    assert "+5491123456789" in page
+    assert "+12125550199" not in page
+
+
+@pytest.mark.parametrize("may_see", [True, False])
+def test_the_contact_page_offers_messages_to_those_who_may_see_them(client, may_see):
+    person = factories.contact()
+    client.force_login(
+        factories.staff("contacts.view_contact", *(["campaigns.view_outboundmessage"] if may_see else []))
+    )
+    page = client.get(reverse("admin:contacts_contact_change", args=[person.pk])).content.decode()
+    assert (reverse("admin:campaigns_contact_messages", args=[person.pk]) in page) is may_see

@@ -29,7 +29,7 @@ class DeliveryEventAdmin(ReadOnlyModelAdmin):
     list_per_page = 50
     paginator = BoundedPaginator
     show_facets = admin.ShowFacets.NEVER
-    search_fields = ["=gateway_id"]
+    search_fields = ["gateway_id__exact"]
     ordering = ["-pk"]
     fields = FIELDS
 

@@ -12,6 +12,7 @@ from campaigns.models import OutboundMessage, OutboundState
 from contacts.models import Contact
 from smsdesk import phones
 from smsdesk.admin import BoundedPaginator, ReadOnlyModelAdmin
+from smsdesk.errors import DomainError
 
 
 class AttentionFilter(admin.SimpleListFilter):
@@ -46,7 +47,7 @@ class OutboundMessageAdmin(ReadOnlyModelAdmin):
     list_per_page = 50
     paginator = BoundedPaginator
     show_facets = admin.ShowFacets.NEVER
-    search_fields = ["=phone", "=gateway_id"]
+    search_fields = ["gateway_id__exact"]  # and by phone, in `get_search_results`
     search_help_text = "A whole number like +12125550123, or the gateway's id."
     ordering = ["-created_at", "-id"]
     fieldsets = [
@@ -64,6 +65,16 @@ class OutboundMessageAdmin(ReadOnlyModelAdmin):
             shows_phone=Value(request.user.has_perm("contacts.view_full_phone")),
         )
         return rows
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: "QuerySet[Any]", search_term: str
+    ) -> tuple["QuerySet[Any]", bool]:
+        """A phone in any of its alias forms is asked for by its key, for which there is an index."""
+        try:
+            key = phones.parse(search_term, default_region="").subscriber_key
+        except DomainError:
+            return super().get_search_results(request, queryset, search_term)
+        return queryset.filter(subscriber_key=key), False
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
         return [str(name) for _, options in self.fieldsets for name in options["fields"]]
