@@ -15,6 +15,8 @@ from contacts.models import Brand, Contact, Purpose
 
 __all__ = ["PERSON_FIELDS", "Decision", "Person", "context_of", "decide", "explain", "judge_all"]
 
+LOOK_AGAIN = timedelta(minutes=1)  # after which a brand whose sending is switched off is asked again
+
 # Reasons that are about the message, in the same shape as those of the judge.
 SENTENCES = {
     "CONTACT_GONE": "Not sent: this contact was deleted before the message could leave.",
@@ -147,9 +149,13 @@ class _Judging:
             "rules": self._version,
             **verdict.detail,
         }
-        if verdict.until is not None:
-            record["until"] = verdict.until.isoformat()
-        return Decision(verdict.outcome == "allowed", verdict.code, verdict.until, record)
+        until = verdict.until
+        if verdict.code == "SENDING_PAUSED":
+            # The switch is turned back one day: what waits for it is held, not given up.
+            until = self._at + LOOK_AGAIN
+        if until is not None:
+            record["until"] = until.isoformat()
+        return Decision(verdict.outcome == "allowed", verdict.code, until, record)
 
     def _context(self, row: Leaving) -> facts.Context:
         key = (row.purpose, row.send_by)

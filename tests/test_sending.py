@@ -17,7 +17,7 @@ from campaigns.models import (
     Priority,
 )
 from contacts import consent
-from contacts.models import ConsentSource, Contact, Purpose, Suppression
+from contacts.models import Brand, ConsentSource, Contact, Purpose, Suppression
 from smsdesk.errors import Invalid
 from smsdesk.gateways import errors
 from tests import factories, sending_rig
@@ -152,6 +152,16 @@ def test_a_campaign_paused_between_read_and_submit_stays_queued():
 
     assert batch.submit(work) is None
     assert sending_rig.states(campaign) == ["queued", "queued"]
+
+
+def test_switching_a_brand_off_holds_its_messages_and_gives_none_up():
+    campaign = sending_rig.campaign(2)
+    work = batch.read(sending_rig.win(campaign.sender))
+    Brand.objects.update(sending_paused=True)
+
+    assert batch.submit(work) is None
+    assert sending_rig.states(campaign) == ["queued", "queued"]
+    assert OutboundMessage.objects.first().waiting_for == "sending_paused"
 
 
 def test_a_lost_lane_submits_nothing():

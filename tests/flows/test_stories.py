@@ -152,6 +152,7 @@ def test_a_worker_killed_in_mid_campaign_sends_nothing_twice_and_loses_nothing(b
         what="every row settled",
     )
 
+    until(lambda: len(company.accepted()) >= 200, what="the carrier's log, written each 50 ms")
     references = [line["reference"] for line in company.accepted()]
     phones = [line["to"] for line in company.accepted()]
     assert len(references) == len(set(references)) == 200
