@@ -137,6 +137,16 @@ def _problems_of_time(campaign: Campaign, *, now: datetime) -> list[DomainError]
                 cure="Choose a later time, or send now.",
             )
         ]
+    if campaign.latest_start is not None and campaign.latest_start < begins:
+        return [
+            Invalid(
+                "latest_start_too_early",
+                "The latest start is before the beginning.",
+                field="latest_start",
+                value=campaign.latest_start.isoformat(),
+                cure="Choose a later one, or none.",
+            )
+        ]
     if campaign.send_by is not None and campaign.send_by <= begins:
         return [
             Invalid(

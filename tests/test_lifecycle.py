@@ -86,6 +86,12 @@ def test_a_draft_that_lacks_something_names_the_field(change, field):
     assert refused.value.cure
 
 
+def test_a_latest_start_before_the_beginning_is_refused():
+    now = timezone.now()
+    campaign = draft(send_at=now + timedelta(hours=2), latest_start=now + timedelta(hours=1))
+    assert [problem.field for problem in lifecycle.problems(campaign, now=now)] == ["latest_start"]
+
+
 def test_excluded_people_get_no_row():
     campaign = draft(3)
     unwanted = ContactList.objects.create(name="Not them")

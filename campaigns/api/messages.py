@@ -174,12 +174,10 @@ def _send(
             now=now,
             due_at=verdict.until or planned,
             send_by=given.get("send_by"),
+            waiting_for=verdict.code.lower() if verdict.outcome == "deferred" else "",
             idempotency_key=idempotency.ledger_key(request),
             api_key=keys.of(request),
         )
-        if verdict.outcome == "deferred":
-            message.waiting_for = verdict.code.lower()
-            message.save(update_fields=["waiting_for"])
     said = {"outcome": verdict.outcome, "code": verdict.code, "until": verdict.until, "detail": verdict.sentence}
     return {"to": contact.phone, "contact": contact, **said, "message": message}
 
