@@ -8,6 +8,7 @@ from contacts import permission
 SENTENCES: dict[str, str] = {**eligibility.SENTENCES, **rendering.SENTENCES}
 # What `waiting_for` holds besides the codes of the judge in lower case.
 WAITING = {
+    "sending_paused": "Waiting: sending is switched off for this brand.",
     "": "Waiting for its turn.",
     "retry": "Waiting for another try: the gateway was busy or could not be reached.",
     "account": "Waiting: the gateway account is paused.",
