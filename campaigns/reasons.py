@@ -12,6 +12,11 @@ WAITING = {
     "": "Waiting for its turn.",
     "retry": "Waiting for another try: the gateway was busy or could not be reached.",
     "account": "Waiting: the gateway account is paused.",
+    "throttle": "Waiting: the gateway asked us to slow down.",
+    "unreachable": "Waiting for another try: the gateway could not be reached.",
+    "auth": "Waiting: the gateway refuses our credentials.",
+    "funds": "Waiting: the gateway account has run out of money.",
+    "config": "Waiting: the gateway account is not set up for this.",
 }
 
 

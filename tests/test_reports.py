@@ -8,8 +8,9 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
-from campaigns import failures, recipients, reports
+from campaigns import failures, reasons, recipients, reports
 from campaigns.models import CampaignState, OutboundState
+from smsdesk.gateways.errors import POLICIES, ErrorClass
 from smsdesk.templatetags import charts
 from tests import factories
 from tests.factories import NOW
@@ -252,3 +253,8 @@ def test_every_state_of_a_message_is_in_one_group_of_figures():
 def test_the_times_of_the_page_name_their_zone(client, sent):
     client.force_login(factories.staff(*READER))
     assert timezone.get_current_timezone_name() in client.get(url("report", sent)).content.decode()
+
+
+@pytest.mark.parametrize("kind", [k for k in ErrorClass if POLICIES[k].outcome == "again" and k != "not_written"])
+def test_every_reason_to_wait_has_a_sentence(kind):
+    assert reasons.waiting(kind.value, {}).startswith("Waiting")
