@@ -94,6 +94,16 @@ def test_the_inbox_shows_a_new_text_without_a_reload(demo, open_page):
     expect(agent.locator(".inbox-list")).to_contain_text(question, timeout=SOON)
 
 
+def test_the_first_page_keeps_itself_up_to_date(demo, open_page):
+    page = open_page()
+    demo.sign_in(page)
+    taken = page.locator("#desk-needs li", has_text="Conversations nobody has taken").locator(".pill")
+    before = int(taken.inner_text())
+    demo.text("+12135550114", "Are you open tomorrow?")
+    expect(taken).to_have_text(str(before + 1), timeout=SOON)
+    expect(page.locator("#desk-sending")).to_have_count(1)
+
+
 def test_the_pages_are_served_under_the_strict_policy(demo, open_page):
     page = open_page()
     answer = page.goto(f"{demo.url}/admin/login/")
