@@ -309,6 +309,7 @@ def test_the_page_costs_a_fixed_number_of_queries(desk, django_assert_max_num_qu
     contact = factories.contact()
     for _ in range(4):
         opted_in(contact, factories.brand())
+    page_of(desk, contact)  # what a process reads once a few seconds or once for all is read now
 
     with django_assert_max_num_queries(15):
         page_of(desk, contact)
