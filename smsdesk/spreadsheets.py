@@ -16,7 +16,7 @@ def lines(rows: Iterable[Sequence[object]]) -> Iterator[str]:
 
 def defused(cell: str) -> str:
     """A cell no spreadsheet takes for a formula (CWE-1236), also where it cuts cells at other delimiters."""
-    return f"'{cell}" if cell.startswith(_FORMULA) or cell.lstrip(" ;,").startswith(_FORMULA) else cell
+    return f"'{cell}" if cell.startswith(_FORMULA) or cell.lstrip(" ;,\t\r\n").startswith(_FORMULA) else cell
 
 
 class _Echo:
