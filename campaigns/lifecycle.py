@@ -28,14 +28,25 @@ S = CampaignState
 
 def launch(campaign: Campaign, *, by: AbstractBaseUser | None, now: datetime) -> Campaign:
     """`draft → scheduled`: from here on text, audience, sender are frozen. Raises what `problems` lists first."""
+    return _begin(campaign, "launch", origin=S.DRAFT, by=by, now=now)
+
+
+def approve(campaign: Campaign, *, by: AbstractBaseUser | None, now: datetime) -> Campaign:
+    """`awaiting approval → scheduled`, with the same conditions; a right of its own, so a verb of its own."""
+    return _begin(campaign, "approve", origin=S.AWAITING_APPROVAL, by=by, now=now)
+
+
+def _begin(
+    campaign: Campaign, verb: str, *, origin: CampaignState, by: AbstractBaseUser | None, now: datetime
+) -> Campaign:
     found = problems(campaign, now=now)
     if found:
         raise found[0]
     with transaction.atomic():
         _move(
             campaign,
-            "launch",
-            origins=(S.DRAFT, S.AWAITING_APPROVAL),
+            verb,
+            origins=(origin,),
             to=S.SCHEDULED,
             changes={"launched_at": now},
             now=now,

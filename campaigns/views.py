@@ -214,8 +214,8 @@ def do(request: HttpRequest, pk: int, verb: str) -> HttpResponse:
 
 def _refusal(campaign: Campaign, verb: str, error: DomainError) -> str:
     """The double press is not a fault to put right, so it is not told like one."""
-    if verb == "launch" and isinstance(error, WrongState):
-        campaign.refresh_from_db()
+    campaign.refresh_from_db()
+    if verb == "launch" and isinstance(error, WrongState) and campaign.state != CampaignState.AWAITING_APPROVAL:
         return f"Already launched: it is {campaign.get_state_display().lower()}. Nothing was done twice."
     return error.sentence()
 
@@ -224,10 +224,10 @@ def _act(request: HttpRequest, campaign: Campaign, verb: str) -> Campaign:
     now = timezone.now()
     if verb == "duplicate":
         return drafting.duplicate(campaign, by=operator(request))
-    if verb in ("launch", "approve"):
-        if verb == "approve" and campaign.state != CampaignState.AWAITING_APPROVAL:
-            raise WrongState("nothing_to_approve", "Nobody asked for approval of this campaign.")
+    if verb == "launch":
         return lifecycle.launch(campaign, by=operator(request), now=now)
+    if verb == "approve":
+        return lifecycle.approve(campaign, by=operator(request), now=now)
     if verb == "pause":
         return lifecycle.pause(campaign, by=operator(request), now=now, reason=f"Paused by {request.user}.")
     if verb == "resume":
