@@ -1,7 +1,7 @@
 """The steps of the campaign wizard: each is a form over a few fields of the draft row."""
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from django import forms
@@ -146,6 +146,23 @@ class AccountForm(forms.ModelForm[GatewayAccount]):
         model = GatewayAccount
         fields = ["name", "kind", "base_url", "is_simulator", "max_calls"]
 
+    kept: Collection[str] = ()  # names of the secrets that stay where nothing is typed
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        address = str(cleaned.get("base_url") or "")
+        if address and not address.startswith("https://") and not _may_travel_readable(address, cleaned):
+            self.add_error("base_url", "Credentials would travel readable. Use the https:// address.")
+        if "base_url" in self.changed_data and self.instance.pk:
+            for name in self.kept:
+                if not cleaned.get(CREDENTIAL + name):
+                    self.add_error(CREDENTIAL + name, "It is not sent to another address: type it again.")
+        return cleaned
+
+
+def _may_travel_readable(address: str, account: Mapping[str, Any]) -> bool:
+    return address.startswith("http://") and bool(account.get("is_simulator"))
+
 
 CREDENTIAL = "credential_"
 
@@ -165,7 +182,8 @@ def account_form(kind: str, *, stored: Collection[str]) -> type[AccountForm]:
             help_text="Stored; empty keeps it." if field.name in stored else field.help,
             widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}) if field.secret else forms.TextInput,
         )
-    return type("AccountFormOfKind", (AccountForm,), fields)
+    kept = [field.name for field in registry.credential_fields(kind) if field.secret and field.name in stored]
+    return type("AccountFormOfKind", (AccountForm,), {**fields, "kept": kept})
 
 
 _SHORT_CODE = re.compile(r"\d{3,8}")

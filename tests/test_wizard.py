@@ -413,7 +413,7 @@ def test_a_sender_a_campaign_uses_keeps_its_identity_but_not_its_rate(admin_clie
 
 
 def test_credentials_go_in_and_never_come_out(admin_client):
-    values = {"name": "Box", "kind": "infobip", "base_url": "http://127.0.0.1:20500", "max_calls": 50}
+    values = {"name": "Box", "kind": "infobip", "base_url": "https://127.0.0.1:20500", "max_calls": 50}
     answer = admin_client.post(reverse("admin:campaigns_gatewayaccount_add"), values)
     account = GatewayAccount.objects.get()
     page = reverse("admin:campaigns_gatewayaccount_change", args=[account.pk])
