@@ -10,7 +10,7 @@ from django.db.models.functions import Substr
 
 from inbound.conversations import UNRESOLVED
 from inbound.models import Conversation, ConversationState, InboundMessage
-from smsdesk import sms_text
+from smsdesk import phones, sms_text
 
 PAGE = 40
 LAST_PAGE = 100
@@ -66,7 +66,7 @@ def matching(user: User, wanted: Filter) -> QuerySet[Conversation]:
         rows = rows.filter(state__in=UNRESOLVED)
     elif wanted.state != "any":
         rows = rows.filter(state=ConversationState(wanted.state))
-    return rows.filter(_named(wanted.search)) if wanted.search else rows
+    return rows.filter(_named(wanted.search, reader=user)) if wanted.search else rows
 
 
 def page(user: User, wanted: Filter) -> tuple[list[Conversation], bool]:
@@ -88,7 +88,15 @@ def unread_count(user: User) -> int:
     return visible_to(user).filter(is_unread=True, state__in=UNRESOLVED).count()
 
 
-def _named(search: str) -> Q:
+def _named(search: str, *, reader: User) -> Q:
+    """By name or number; who sees it masked must know all of it, or the end that is shown."""
     named = Q(contact__name__icontains=search)
     digits = "".join(c for c in search if c.isdecimal() and c.isascii())
-    return named | Q(contact__phone__contains=digits) if len(digits) >= 3 else named
+    if len(digits) < 3:
+        return named
+    if reader.has_perm("contacts.view_full_phone"):
+        return named | Q(contact__phone__contains=digits)
+    known = (
+        Q(contact__phone__endswith=digits) if len(digits) == phones.SHOWN_END else Q(contact__phone=f"+{digits}")
+    )
+    return named | known

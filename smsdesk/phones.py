@@ -149,10 +149,13 @@ def kind(e164: str) -> NumberKind:
     return _plan(e164).kind
 
 
+SHOWN_END = 4  # digits at the end that a mask leaves
+
+
 def mask(e164: str) -> str:
     """For logs and for people who may not see full numbers: `+1212***0123`."""
     if len(e164) >= 12:
-        return f"{e164[:5]}***{e164[-4:]}"
+        return f"{e164[:5]}***{e164[-SHOWN_END:]}"
     return f"{e164[:3]}***{e164[-2:]}" if len(e164) >= 8 else "***"
 
 

@@ -484,7 +484,10 @@ def test_a_keyword_conflicts_only_where_both_would_hear():
 def test_inbound_messages_are_read_only_and_masked():
     hears(factories.sender(), "<b>hello</b>")
     client = signed_in(
-        "inbound.view_inboundmessage", "inbound.change_inboundmessage", "inbound.delete_inboundmessage"
+        "inbound.view_inboundmessage",
+        "inbound.change_inboundmessage",
+        "inbound.delete_inboundmessage",
+        "campaigns.view_message_body",
     )
     row = InboundMessage.objects.get()
     listing = text_of(client.get(reverse("admin:inbound_inboundmessage_changelist")))

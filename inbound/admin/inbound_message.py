@@ -1,4 +1,7 @@
+from typing import Any
+
 from django.contrib import admin
+from django.db.models import QuerySet, Value
 from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -15,7 +18,8 @@ class InboundMessageAdmin(ReadOnlyModelAdmin):
     list_display = ("received_at", "number", "words", "sender", "intent", "confidence", "rule", "keyword")
     list_filter = ("intent", "confidence", "keyword")
     list_select_related = ("sender", "keyword")
-    search_fields = ("phone", "gateway_id")
+    search_fields = ("=phone", "=gateway_id")
+    search_help_text = "A whole number like +12125550123, or the gateway's id."
     date_hierarchy = "received_at"
     fields = (
         "number",
@@ -32,13 +36,21 @@ class InboundMessageAdmin(ReadOnlyModelAdmin):
         "event_key",
     )
 
+    def get_queryset(self, request: HttpRequest) -> "QuerySet[Any]":
+        # On the rows, not on this object: all requests share it.
+        rows: QuerySet[Any] = super().get_queryset(request)
+        rows = rows.annotate(shows_text=Value(request.user.has_perm("campaigns.view_message_body")))
+        return rows
+
     def get_readonly_fields(self, request: HttpRequest, obj: object | None = None) -> tuple[str, ...]:
         return self.fields
 
-    @admin.display(description="from", ordering="phone")
+    @admin.display(description="from")
     def number(self, row: InboundMessage) -> str:
         return phones.mask(row.phone)
 
     @admin.display(description="text")
-    def words(self, row: InboundMessage) -> SafeString:
+    def words(self, row: Any) -> SafeString | str:
+        if not row.shows_text:
+            return "Shown with the permission “Can read message texts”."
         return format_html("<bdi>{}</bdi>", row.text[:160])
