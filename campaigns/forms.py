@@ -1,7 +1,7 @@
 """The steps of the campaign wizard: each is a form over a few fields of the draft row."""
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from typing import Any
 
 from django import forms
@@ -150,18 +150,14 @@ class AccountForm(forms.ModelForm[GatewayAccount]):
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
-        address = str(cleaned.get("base_url") or "")
-        if address and not address.startswith("https://") and not _may_travel_readable(address, cleaned):
-            self.add_error("base_url", "Credentials would travel readable. Use the https:// address.")
+        if str(cleaned.get("base_url")).startswith("http://") and not cleaned.get("is_simulator"):
+            cure = "Use the https:// address, like https://api.example.com, or say that it is a simulator."
+            self.add_error("base_url", f"Over http credentials would travel readable. {cure}")
         if "base_url" in self.changed_data and self.instance.pk:
             for name in self.kept:
                 if not cleaned.get(CREDENTIAL + name):
                     self.add_error(CREDENTIAL + name, "It is not sent to another address: type it again.")
         return cleaned
-
-
-def _may_travel_readable(address: str, account: Mapping[str, Any]) -> bool:
-    return address.startswith("http://") and bool(account.get("is_simulator"))
 
 
 CREDENTIAL = "credential_"

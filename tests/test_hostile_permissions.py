@@ -208,5 +208,7 @@ def test_credentials_do_not_follow_an_account_to_another_address(desk):
     page = client.post(path, form)
     assert page.status_code == 200
     assert GatewayAccount.objects.get(pk=desk.account.pk).base_url == desk.account.base_url
+    plain = {**form, "base_url": "http://evil.example", "is_simulator": "", "credential_api_key": "typed-again"}
+    assert client.post(path, plain).status_code == 200
     client.post(path, {**form, "credential_api_key": "typed-again"})
     assert GatewayAccount.objects.get(pk=desk.account.pk).base_url == "https://evil.example"

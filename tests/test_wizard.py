@@ -511,7 +511,7 @@ def test_the_contact_page_gets_the_latest_messages(client):
 
 @pytest.mark.parametrize("address", ["http://simulator:8001", "https://api.infobip.com/", "http://127.0.0.1:8001"])
 def test_an_account_may_live_at_any_web_address(admin_client, address):
-    values = {"name": "Box", "kind": "infobip", "base_url": address, "max_calls": 50}
+    values = {"name": "Box", "kind": "infobip", "base_url": address, "is_simulator": "on", "max_calls": 50}
     admin_client.post(reverse("admin:campaigns_gatewayaccount_add"), values)
     assert GatewayAccount.objects.get().base_url == address
 
