@@ -1,6 +1,7 @@
 """The campaign's report: a live header, the recipients, and their CSV."""
 
 import hashlib
+import json
 from typing import Any
 
 from django.core.cache import cache
@@ -81,11 +82,12 @@ def live(request: HttpRequest, pk: int) -> HttpResponse:
     seen = f"{campaign.state}{campaign.paused_reason}{context['figures']}{request.user.pk}{login}"
     etag = quote_etag(hashlib.sha256(seen.encode()).hexdigest()[:32])
     if request.headers.get("If-None-Match") == etag:
-        response: HttpResponse = HttpResponseNotModified()
-    else:
-        response = render(request, "campaigns/_live.html", context)
+        # The word keeps htmx from swapping in the empty body.
+        return HttpResponseNotModified(headers={"ETag": etag, "HX-Reswap": "none"})
+    # No browser keeps the page, so the next poll says itself what is shown.
+    context["poll_headers"] = json.dumps({"If-None-Match": etag})
+    response = render(request, "campaigns/_live.html", context)
     response["ETag"] = etag
-    response["Cache-Control"] = "private, no-cache"
     return response
 
 

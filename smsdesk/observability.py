@@ -5,6 +5,7 @@ import uuid
 from collections.abc import Callable
 
 import structlog
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 
@@ -75,6 +76,19 @@ def formatter() -> structlog.stdlib.ProcessorFormatter:
             _redacted,  # type: ignore[list-item]  # it gets what the renderer made
         ],
     )
+
+
+class NotStoredMiddleware:
+    """What is answered to somebody signed in is kept by no browser and no proxy, pages and refusals alike."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        response = self.get_response(request)
+        if settings.SESSION_COOKIE_NAME in request.COOKIES:
+            response["Cache-Control"] = "no-store, private"
+        return response
 
 
 _NUMBER = re.compile(r"\+\d{7,15}\b")

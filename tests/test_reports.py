@@ -135,7 +135,7 @@ def test_buttons_are_those_the_state_and_the_person_allow(client, sent):
 def test_the_live_header_answers_304_until_something_changes(client, sent):
     client.force_login(factories.staff(*READER))
     first = client.get(url("live", sent))
-    assert first["Cache-Control"] == "private, no-cache"
+    assert first["Cache-Control"] == "no-store, private"
     again = client.get(url("live", sent), headers={"If-None-Match": first["ETag"]})
     assert (again.status_code, again.content) == (304, b"")
     sent.messages.filter(state="sent").update(state="delivered")
