@@ -4,7 +4,7 @@
 """
 
 import calendar
-from datetime import datetime
+from datetime import UTC, date, datetime, time
 
 from contacts.models import Basis, Purpose
 
@@ -72,3 +72,25 @@ def _months_later(start: datetime, months: int) -> datetime:
     year = start.year + years
     day = min(start.day, calendar.monthrange(year, month + 1)[1])
     return start.replace(year=year, month=month + 1, day=day)
+
+
+def spans_run_out(basis: str, at: datetime) -> list[tuple[datetime | None, datetime]]:
+    """When consent of this basis must have been given (first and last instant) to be over at `at`.
+
+    The inverse of `ends_at`, for queries. Usually one span without beginning; on the last day of a short month
+    there is one more for each day that the longer month of the giving had after it.
+    """
+    months = LIFE_IN_MONTHS.get(basis)
+    if months is None:
+        return []
+    at = at.astimezone(UTC)
+    year, month = divmod(at.year * 12 + at.month - 1 - months, 12)
+    last = calendar.monthrange(year, month + 1)[1]
+    if at.day > last:
+        return [(None, datetime.combine(date(year, month + 1, last), time.max, UTC))]
+    spans: list[tuple[datetime | None, datetime]] = [(None, at.replace(year=year, month=month + 1))]
+    if at.day == calendar.monthrange(at.year, at.month)[1]:
+        for day in range(at.day + 1, last + 1):
+            until = at.replace(year=year, month=month + 1, day=day)
+            spans.append((datetime.combine(until.date(), time.min, UTC), until))
+    return spans

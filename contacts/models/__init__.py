@@ -14,6 +14,7 @@ from contacts.models.ledger import (
     Suppression,
 )
 from contacts.models.quiet_hours import QuietHoursRule
+from contacts.models.segment import Segment, SegmentList
 
 __all__ = [
     "Basis",
@@ -35,6 +36,8 @@ __all__ = [
     "ListMembership",
     "Purpose",
     "QuietHoursRule",
+    "Segment",
+    "SegmentList",
     "Suppression",
     "ZoneSource",
 ]
