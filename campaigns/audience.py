@@ -1,24 +1,60 @@
 """The audience of a campaign and its snapshot: one ledger row per person, made by INSERT … SELECT in id ranges."""
 
+from collections.abc import Sequence
 from datetime import datetime
+from functools import reduce
+from operator import or_
+from typing import Any
 
+from django.core.exceptions import EmptyResultSet
 from django.db import connection, transaction
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet, prefetch_related_objects
 
 from campaigns import lanes
 from campaigns.models import Campaign, CampaignState
 from contacts.models import Contact, ListMembership
+from contacts.segments import rules
 from smsdesk.errors import Invalid
 
 RANGE = 20_000  # contacts per statement
+INCLUDED, EXCLUDED = ("include", "include_segments"), ("exclude", "exclude_segments")
 
 
-def contacts_of(campaign: Campaign) -> "QuerySet[Contact]":
-    """Members of an included list who are on no excluded one."""
-    memberships = ListMembership.objects.filter(contact=OuterRef("pk"))
-    included = memberships.filter(list__in=campaign.include.all())
-    excluded = memberships.filter(list__in=campaign.exclude.all())
-    return Contact.objects.filter(Exists(included)).exclude(Exists(excluded))
+def contacts_of(campaign: Campaign, *, at: datetime) -> "QuerySet[Contact]":
+    """Who is on an included list or fits an included segment at `at`, and neither for the excluded ones."""
+    excluded = _where(campaign, EXCLUDED, at=at)
+    people = included(campaign, at=at)
+    return people.exclude(excluded) if excluded else people
+
+
+def included(campaign: Campaign, *, at: datetime) -> "QuerySet[Contact]":
+    """The audience before anybody is excluded."""
+    where = _where(campaign, INCLUDED, at=at)
+    return Contact.objects.filter(where) if where else Contact.objects.none()
+
+
+def instant(campaign: Campaign, *, now: datetime) -> datetime:
+    """As of when segments are asked: the snapshot's beginning, or while there is none the campaign's."""
+    return campaign.audience_at or max(campaign.send_at or now, now)
+
+
+def is_chosen(campaign: Campaign) -> bool:
+    """Whether it goes to any list or segment."""
+    return campaign.include.exists() or campaign.include_segments.exists()
+
+
+def rules_of(campaign: Campaign, name: str) -> list[Any]:
+    """The rules of its included or excluded segments: those it was launched with, else as they are now."""
+    if campaign.frozen_rules is not None:
+        return list(campaign.frozen_rules[name])
+    return [segment.rule for segment in getattr(campaign, name).all()]
+
+
+def freeze(campaign: Campaign) -> dict[str, list[Any]]:
+    """The rules to launch it with; raises `Invalid` for one that can no longer be read."""
+    frozen = {name: rules_of(campaign, name) for name in (INCLUDED[1], EXCLUDED[1])}
+    _refuse_broken(frozen)
+    return frozen
 
 
 def take_range(campaign: Campaign, *, now: datetime) -> bool:
@@ -26,7 +62,8 @@ def take_range(campaign: Campaign, *, now: datetime) -> bool:
 
     `prepared_at` says that everybody has a row.
 
-    The range moves in the same commit as its rows, and a person who has a row keeps that one.
+    The range moves in the same commit as its rows, and a person who has a row keeps that one. Raises `Invalid`
+    where a segment's rule can no longer be followed.
     """
     assert campaign.sender is not None  # launch refuses a campaign without sender
     lanes.ensure(campaign.sender)
@@ -38,27 +75,49 @@ def take_range(campaign: Campaign, *, now: datetime) -> bool:
         )
         if fresh is None:
             return True  # paused, cancelled, or another process was faster
+        _refuse_broken(fresh.frozen_rules or {})
         low = fresh.prepared_through
         high = _end_of_range(fresh, low)
         if high is None:
             Campaign.objects.filter(pk=campaign.pk).update(prepared_at=now)
             return True
+        fresh.audience_at = fresh.audience_at or now
         wanted, made = _insert(fresh, low=low, high=high, now=now)
         Campaign.objects.filter(pk=campaign.pk).update(
             prepared_through=high,
+            audience_at=fresh.audience_at,
             audience_size=fresh.audience_size + made,
             duplicates=fresh.duplicates + wanted - made,
         )
     return False
 
 
+def _where(campaign: Campaign, names: Sequence[str], *, at: datetime) -> Q | None:
+    """On one of these lists or in one of these segments; None: there are none. Never NULL."""
+    prefetch_related_objects([campaign], *INCLUDED, *EXCLUDED)
+    lists, segments = names
+    ways = [rules.where(rule, at=at) for rule in rules_of(campaign, segments)]
+    keys = [one.pk for one in getattr(campaign, lists).all()]
+    if keys:
+        ways.insert(0, Q(Exists(ListMembership.objects.filter(contact=OuterRef("pk"), list__in=keys))))
+    return reduce(or_, ways) if ways else None
+
+
+def _refuse_broken(frozen: dict[str, list[Any]]) -> None:
+    for rule in (rule for chosen in frozen.values() for rule in chosen):
+        rules.refuse_missing_lists(rule)
+
+
 def _end_of_range(campaign: Campaign, low: int) -> int | None:
     """The contact id at which the next range ends; None: nobody is left."""
-    ahead = (
-        ListMembership.objects.filter(list__in=campaign.include.all(), contact_id__gt=low)
-        .order_by("contact_id")
-        .values_list("contact_id", flat=True)
-    )
+    if rules_of(campaign, INCLUDED[1]):  # anybody may fit
+        ahead = Contact.objects.filter(pk__gt=low).order_by("pk").values_list("pk", flat=True)
+    else:
+        ahead = (
+            ListMembership.objects.filter(list__in=campaign.include.all(), contact_id__gt=low)
+            .order_by("contact_id")
+            .values_list("contact_id", flat=True)
+        )
     end = list(ahead[RANGE - 1 : RANGE]) or list(ahead.reverse()[:1])
     return end[0] if end else None
 
@@ -68,22 +127,20 @@ def _insert(campaign: Campaign, *, low: int, high: int, now: datetime) -> tuple[
     if campaign.sender is None or campaign.brand_id is None:
         raise Invalid("no_sender", "A campaign needs a brand and a sender.", field="sender")
     new_id = "gen_random_uuid()" if connection.vendor == "postgresql" else "lower(hex(randomblob(16)))"
-    member = "EXISTS (SELECT 1 FROM contacts_listmembership m WHERE m.contact_id = c.id AND m.list_id IN ({}))"
-    include = list(campaign.include.values_list("pk", flat=True))
-    exclude = list(campaign.exclude.values_list("pk", flat=True))
-    who = f"c.id > %s AND c.id <= %s AND {member.format(', '.join(['%s'] * len(include)))}"
-    if exclude:
-        who += f" AND NOT {member.format(', '.join(['%s'] * len(exclude)))}"
-    parameters = [low, high, *include, *exclude]
+    people = contacts_of(campaign, at=campaign.audience_at or now).filter(pk__gt=low, pk__lte=high)
+    try:
+        chosen, parameters = people.values_list("id", "subscriber_key", "phone").query.sql_with_params()
+    except EmptyResultSet:
+        return 0, 0
     adapt = connection.ops.adapt_datetimefield_value
     first = [
         *(campaign.purpose, campaign.brand_id, campaign.pk, campaign.sender_id),
         *(adapt(campaign.send_at or now), adapt(campaign.send_by) if campaign.send_by else None),
-        *(False, adapt(now), campaign.sender_id, campaign.sender.lanes.count()),
+        *(False, adapt(now)),
     ]
+    lane = [campaign.sender_id, campaign.sender.lanes.count()]
+    wanted = people.count()
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT COUNT(*) FROM contacts_contact c WHERE {who}", parameters)
-        wanted = cursor.fetchone()[0]
         cursor.execute(
             "INSERT INTO campaigns_outboundmessage (public_id, kind, purpose, brand_id, campaign_id, contact_id, "
             "subscriber_key, phone, sender_id, lane_id, priority, state, due_at, send_by, waiting_for, code, text, "
@@ -91,8 +148,8 @@ def _insert(campaign: Campaign, *, low: int, high: int, now: datetime) -> tuple[
             f"error_class, created_at) SELECT {new_id}, 'campaign', %s, %s, %s, c.id, c.subscriber_key, c.phone, "
             "%s, "
             "l.id, 50, 'queued', %s, %s, '', '', '', '', '', '', 0, 0, '', %s, '', '', %s "
-            "FROM contacts_contact c JOIN campaigns_lane l ON l.sender_id = %s AND l.number = c.id %% %s "
-            f"WHERE {who} ORDER BY c.id ON CONFLICT DO NOTHING",
-            [*first, *parameters],
+            f"FROM ({chosen}) AS c JOIN campaigns_lane l ON l.sender_id = %s AND l.number = c.id %% %s "
+            "ORDER BY c.id ON CONFLICT DO NOTHING",
+            [*first, *parameters, *lane],
         )
         return wanted, cursor.rowcount

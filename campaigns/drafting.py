@@ -38,11 +38,13 @@ def duplicate(campaign: Campaign, *, by: AbstractBaseUser) -> Campaign:
         )
         copy.include.set(campaign.include.all())
         copy.exclude.set(campaign.exclude.all())
+        copy.include_segments.set(campaign.include_segments.all())
+        copy.exclude_segments.set(campaign.exclude_segments.all())
     return copy
 
 
 def save(campaign: Campaign, *, values: Mapping[str, Any], lists: Mapping[str, Any], now: datetime) -> None:
-    """Write these fields and lists of a draft; raises `WrongState` where it has been launched meanwhile.
+    """Write these fields, lists and segments of a draft; raises `WrongState` where it has been launched meanwhile.
 
     Conditional, and only the given columns: a step that was open for an hour cannot undo a launch.
     """

@@ -8,7 +8,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.utils import timezone
 
-from campaigns import drafting, lint, rendering
+from campaigns import audience, drafting, lint, rendering
 from campaigns.models import Campaign, CampaignState, GatewayAccount, Sender, SenderKind
 from contacts.models import Purpose
 from smsdesk import sms_text
@@ -41,16 +41,25 @@ class AudienceForm(forms.ModelForm[Campaign]):
 
     class Meta:
         model = Campaign
-        fields = ["name", "brand", "sender", "purpose", "include", "exclude"]
-        labels = {"include": "Send to", "exclude": "Don't send to"}
-        widgets = {"include": forms.CheckboxSelectMultiple, "exclude": forms.CheckboxSelectMultiple}
+        fields = [
+            *("name", "brand", "sender", "purpose"),
+            *("include", "include_segments", "exclude", "exclude_segments"),
+        ]
+        labels = {
+            "include": "Send to lists",
+            "include_segments": "Send to segments",
+            "exclude": "Don't send to lists",
+            "exclude_segments": "Don't send to segments",
+        }
+        widgets = dict.fromkeys(labels, forms.CheckboxSelectMultiple)
         help_texts = {
-            "include": "People on more than one list get one message.",
+            "include": "People in more than one list or segment get one message.",
+            "include_segments": "Whoever fits a segment when the campaign begins belongs to it.",
         }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        for name in ("brand", "sender", "include"):
+        for name in ("brand", "sender"):
             self.fields[name].required = True
 
     def clean(self) -> dict[str, Any]:
@@ -63,9 +72,14 @@ class AudienceForm(forms.ModelForm[Campaign]):
                 f"{sender} belongs to another brand. "
                 + (f"Senders of {brand}: {own}." if own else f"{brand} has no sender yet: add one under Senders."),
             )
-        included, excluded = set(cleaned.get("include") or []), set(cleaned.get("exclude") or [])
+        included, excluded = (
+            {one for name in names for one in cleaned.get(name) or []}
+            for names in (audience.INCLUDED, audience.EXCLUDED)
+        )
+        if not included and "include" not in self.errors:
+            self.add_error("include", "Choose at least one list or segment.")
         if included and included <= excluded:
-            self.add_error("exclude", "Every chosen list is also excluded, so nobody is left. Take one out here.")
+            self.add_error("exclude", "Everything chosen is also excluded, so nobody is left. Take one out here.")
         return cleaned
 
 

@@ -43,12 +43,14 @@ def _begin(
     if found:
         raise found[0]
     with transaction.atomic():
+        # Under the lock: a step of the wizard that is saved just now is either in what is frozen, or refused.
+        locked = Campaign.objects.select_for_update(no_key=True).get(pk=campaign.pk)
         _move(
             campaign,
             verb,
             origins=(origin,),
             to=S.SCHEDULED,
-            changes={"launched_at": now},
+            changes={"launched_at": now, "frozen_rules": audience.freeze(locked)},
             now=now,
         )
         if campaign.send_at is None or campaign.send_at <= now:
@@ -129,8 +131,8 @@ def problems(campaign: Campaign, *, now: datetime) -> list[DomainError]:
             found.extend(lint.as_errors(lint.check(campaign, body=campaign.body)))
         except DomainError as error:
             found.append(error)
-    if not campaign.include.exists():
-        found.append(_missing("include", "Choose at least one list."))
+    if not audience.is_chosen(campaign):
+        found.append(_missing("include", "Choose at least one list or segment."))
     found.extend(_problems_of_time(campaign, now=now))
     found.extend(_problems_of_purpose(campaign))
     return found
@@ -208,8 +210,12 @@ def start_due(*, now: datetime) -> int:
 def prepare_due(*, now: datetime) -> None:
     """Take the snapshot of every campaign in `preparing`, range by range, then `preparing → sending`."""
     for campaign in Campaign.objects.filter(state=S.PREPARING).select_related("sender"):
-        while not audience.take_range(campaign, now=now):
-            pass
+        try:
+            while not audience.take_range(campaign, now=now):
+                pass
+        except Invalid as error:
+            pause(campaign, by=None, now=now, reason=f"Its audience cannot be made. {error.sentence()}")
+            continue
         begin_sending(campaign, now=now)
 
 

@@ -2,6 +2,7 @@
 
 import random
 from dataclasses import dataclass
+from datetime import datetime
 
 from django.db.models import QuerySet
 
@@ -28,10 +29,11 @@ class Preview:
     parts_saved: int
 
 
-def of(campaign: Campaign, *, body: str, pick: str, contact_id: int | None) -> Preview:
+def of(campaign: Campaign, *, body: str, pick: str, contact_id: int | None, now: datetime) -> Preview:
     """The preview of `body`; raises `Invalid` where it does not compile."""
     template = rendering.compile(body)
-    contact = _person(campaign, template, pick=pick, contact_id=contact_id)
+    people = audience.contacts_of(campaign, at=audience.instant(campaign, now=now)).order_by("pk")
+    contact = _person(people, template, campaign, pick=pick, contact_id=contact_id)
     rendered = template.render(_values(contact, campaign))
     measure = sms_text.measure(rendered.body)
     plain = sms_text.typographic(body) if measure.forcing else body
@@ -63,9 +65,13 @@ def _values(contact: Contact | None, campaign: Campaign) -> dict[str, object]:
 
 
 def _person(
-    campaign: Campaign, template: rendering.Template, *, pick: str, contact_id: int | None
+    people: "QuerySet[Contact]",
+    template: rendering.Template,
+    campaign: Campaign,
+    *,
+    pick: str,
+    contact_id: int | None,
 ) -> Contact | None:
-    people = audience.contacts_of(campaign).order_by("pk")
     if pick == "longest":
         return _longest(people, template, campaign)
     if pick == "random":

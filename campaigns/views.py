@@ -13,7 +13,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
-from campaigns import drafting, forms, lifecycle, lint, preview, rendering, waterfall
+from campaigns import audience, drafting, forms, lifecycle, lint, preview, rendering, waterfall
 from campaigns.models import Campaign, CampaignState
 from smsdesk import sms_text
 from smsdesk.errors import DomainError, WrongState
@@ -76,7 +76,9 @@ def step(request: HttpRequest, pk: int, slug: str) -> HttpResponse:
 
 def _save_step(request: HttpRequest, campaign: Campaign, form: "ModelForm[Campaign]", slug: str) -> HttpResponse:
     lists: dict[str, Any] = {
-        name: form.cleaned_data[name] for name in ("include", "exclude") if name in form.cleaned_data
+        name: form.cleaned_data[name]
+        for name in (*audience.INCLUDED, *audience.EXCLUDED)
+        if name in form.cleaned_data
     }
     columns = {field.name for field in Campaign._meta.concrete_fields}
     values = {name: value for name, value in form.cleaned_data.items() if name in columns}
@@ -104,8 +106,8 @@ def _review(request: HttpRequest, campaign: Campaign) -> HttpResponse:
         "warnings": [finding for finding in findings if not finding.is_blocking],
         "shown": _shown(campaign, body=campaign.body, pick="first", contact_id=None),
         "may_launch": not problems and request.user.has_perm("campaigns.send_campaign"),
-        "include": campaign.include.all(),
-        "exclude": campaign.exclude.all(),
+        "include": [*campaign.include.all(), *campaign.include_segments.all()],
+        "exclude": [*campaign.exclude.all(), *campaign.exclude_segments.all()],
     }
     return render(request, "campaigns/step_review.html", context)
 
@@ -119,6 +121,7 @@ STEP_OF = {
     "brand": "audience",
     "sender": "audience",
     "include": "audience",
+    "rule": "audience",
     "purpose": "audience",
 }
 
@@ -146,7 +149,7 @@ def preview_waterfall(request: HttpRequest, pk: int) -> HttpResponse:
     """Fragment: the waterfall; while a large audience is being counted it asks again by itself."""
     require(request, *MAY_SEE)
     campaign = campaign_or_404(pk)
-    tally = _tally(campaign) if waterfall.is_countable(campaign) and campaign.include.exists() else None
+    tally = _tally(campaign) if waterfall.is_countable(campaign) and audience.is_chosen(campaign) else None
     context = {"campaign": campaign, "tally": tally, "rows": waterfall.rows(tally) if tally else []}
     if tally:
         context |= _lengths(tally) | {"waits": waterfall.waits(tally)}
@@ -156,15 +159,12 @@ def preview_waterfall(request: HttpRequest, pk: int) -> HttpResponse:
 def _tally(campaign: Campaign) -> waterfall.Tally:
     """As far as it can be counted in this request; a large one is kept until its draft changes."""
     now = timezone.now()
-    tally = waterfall.begin(campaign)
-    if tally.audience <= waterfall.AT_ONCE:
-        return waterfall.advance(tally, campaign, now=now, seconds=SECONDS_AT_ONCE)
     key = f"tally-{campaign.pk}-{campaign.updated_at.timestamp()}-{waterfall.audience_key(campaign)}"
     kept = cache.get(key)
-    if kept:
-        tally = waterfall.Tally(**kept)
+    tally = waterfall.Tally(**kept) if kept else waterfall.begin(campaign, now=now)
     waterfall.advance(tally, campaign, now=now, seconds=SECONDS_AT_ONCE)
-    cache.set(key, tally.as_json(), TALLY_KEPT)
+    if tally.audience > waterfall.AT_ONCE:
+        cache.set(key, tally.as_json(), TALLY_KEPT)
     return tally
 
 
@@ -181,7 +181,7 @@ def _shown(campaign: Campaign, *, body: str, pick: str, contact_id: int | None) 
         return {"empty": True}
     try:
         drafting.check_fields(body)
-        return {"preview": preview.of(campaign, body=body, pick=pick, contact_id=contact_id)}
+        return {"preview": preview.of(campaign, body=body, pick=pick, contact_id=contact_id, now=timezone.now())}
     except DomainError as error:
         return {"problem": forms.sentence(error)}
 

@@ -3,6 +3,7 @@
 A large audience is counted in runs of limited time; a `Tally` says how far it has come and goes on from there.
 """
 
+import hashlib
 import time
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
@@ -13,6 +14,7 @@ from django.db.models import QuerySet
 from campaigns import audience, eligibility, reasons, rendering
 from campaigns.models import Campaign
 from contacts.models import Contact, ListMembership
+from contacts.segments import rules
 from smsdesk import sms_text
 
 CHUNK = 1_000  # contacts read, rendered and judged at a time
@@ -23,9 +25,9 @@ AT_ONCE = 5_000  # an audience up to this size is counted in one run
 class Tally:
     """Counts so far; a plain value that can be kept between runs."""
 
-    memberships: int = 0  # places on the included lists
-    on_lists: int = 0  # different people on them
-    audience: int = 0  # without those on an excluded list
+    memberships: int = 0  # places on the included lists and in the included segments
+    on_lists: int = 0  # different people in them
+    audience: int = 0  # without those on an excluded list or in an excluded segment
     examined: int = 0
     through: int = 0  # highest contact id examined
     will_send: int = 0
@@ -63,13 +65,16 @@ def is_countable(campaign: Campaign) -> bool:
     return campaign.brand is not None and campaign.sender is not None
 
 
-def begin(campaign: Campaign) -> Tally:
-    """Sizes only: three counts."""
-    memberships = ListMembership.objects.filter(list__in=campaign.include.all())
+def begin(campaign: Campaign, *, now: datetime) -> Tally:
+    """Sizes only: three counts, and one more for each included segment."""
+    at = audience.instant(campaign, now=now)
+    places = ListMembership.objects.filter(list__in=campaign.include.all()).count()
+    for rule in audience.rules_of(campaign, "include_segments"):
+        places += rules.people(rule, at=at).count()
     return Tally(
-        memberships=memberships.count(),
-        on_lists=memberships.values("contact_id").distinct().count(),
-        audience=audience.contacts_of(campaign).count(),
+        memberships=places,
+        on_lists=audience.included(campaign, at=at).count(),
+        audience=audience.contacts_of(campaign, at=at).count(),
     )
 
 
@@ -80,7 +85,7 @@ def advance(tally: Tally, campaign: Campaign, *, now: datetime, seconds: float) 
     """
     at = max(campaign.send_at or now, now)
     template = rendering.compile(campaign.body) if campaign.body.strip() else None
-    people = audience.contacts_of(campaign)
+    people = audience.contacts_of(campaign, at=audience.instant(campaign, now=now))
     until = time.monotonic() + seconds
     while not tally.is_done:
         _examine(tally, people, campaign=campaign, template=template, at=at)
@@ -91,13 +96,13 @@ def advance(tally: Tally, campaign: Campaign, *, now: datetime, seconds: float) 
 
 def rows(tally: Tally) -> list[Row]:
     """From everybody on the lists down to who will be sent."""
-    lines = [Row("", "Places on the chosen lists", tally.memberships, tally.memberships, "total")]
+    lines = [Row("", "Places on the chosen lists and segments", tally.memberships, tally.memberships, "total")]
     twice = tally.memberships - tally.on_lists
     if twice:
-        lines.append(Row("DUPLICATE", "On more than one list: counted once", twice, tally.memberships, "out"))
+        lines.append(Row("DUPLICATE", "In more than one of them: counted once", twice, tally.memberships, "out"))
     excluded = tally.on_lists - tally.audience
     if excluded:
-        lines.append(Row("EXCLUDED", "On an excluded list", excluded, tally.on_lists, "out"))
+        lines.append(Row("EXCLUDED", "On an excluded list or segment", excluded, tally.on_lists, "out"))
     lines.append(Row("", "In the audience", tally.audience, tally.on_lists, "total"))
     of = tally.examined
     for code, count in sorted(tally.blocked.items(), key=lambda item: -item[1]):
@@ -183,10 +188,13 @@ def _count_length(tally: Tally, text: rendering.Rendered, contact_id: int) -> No
 
 
 def audience_key(campaign: Campaign) -> str:
-    """Changes when another list is chosen, which `updated_at` does not show."""
-    include = sorted(campaign.include.values_list("pk", flat=True))
-    exclude = sorted(campaign.exclude.values_list("pk", flat=True))
-    return f"{'.'.join(map(str, include))}-{'.'.join(map(str, exclude))}"
+    """Changes when another list or segment is chosen or a segment is changed, which `updated_at` does not show."""
+    chosen: list[object] = [
+        sorted(one.values_list("pk", flat=True)) for one in (campaign.include, campaign.exclude)
+    ]
+    for segments in (campaign.include_segments, campaign.exclude_segments):
+        chosen.append(sorted((pk, moment.timestamp()) for pk, moment in segments.values_list("pk", "updated_at")))
+    return hashlib.sha256(repr(chosen).encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.django_db
 
 
 def counted(campaign, *, now=NOW):
-    return waterfall.advance(waterfall.begin(campaign), campaign, now=now, seconds=60)
+    return waterfall.advance(waterfall.begin(campaign, now=now), campaign, now=now, seconds=60)
 
 
 def test_each_person_is_counted_once_for_one_reason():

@@ -3,7 +3,7 @@ from django.db import models
 from django.db.models import Q
 
 from campaigns.models.sender import Sender
-from contacts.models import Brand, ContactList, Purpose
+from contacts.models import Brand, ContactList, Purpose, Segment
 from smsdesk.public_ids import PublicIdModel
 
 
@@ -30,6 +30,16 @@ class Campaign(PublicIdModel):
     body = models.TextField(blank=True, max_length=1600)  # Liquid
     include = models.ManyToManyField(ContactList, related_name="included_in", blank=True)
     exclude = models.ManyToManyField(ContactList, related_name="excluded_from", blank=True)
+    include_segments: "models.ManyToManyField[Segment, IncludedSegment]" = models.ManyToManyField(
+        Segment, through="IncludedSegment", related_name="included_in", blank=True
+    )
+    exclude_segments: "models.ManyToManyField[Segment, ExcludedSegment]" = models.ManyToManyField(
+        Segment, through="ExcludedSegment", related_name="excluded_from", blank=True
+    )
+    # The segments' rules as they were at launch: changing one later does not change a launched audience.
+    frozen_rules = models.JSONField(null=True, editable=False)
+    # When the snapshot began: days in rules count from here, however long it takes and is interrupted.
+    audience_at = models.DateTimeField(null=True, editable=False)
     state = models.CharField(max_length=17, choices=CampaignState, default=CampaignState.DRAFT)
     send_at = models.DateTimeField(null=True, blank=True)  # null: at once when launched
     latest_start = models.DateTimeField(null=True, blank=True)  # later than this it is not begun by machine
@@ -67,3 +77,29 @@ class Campaign(PublicIdModel):
     @property
     def is_editable(self) -> bool:
         return self.state == CampaignState.DRAFT
+
+
+class IncludedSegment(models.Model):
+    """A segment a campaign goes to. The segment stays as long as the campaign does, which says whom it reached."""
+
+    campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="+")
+    segment = models.ForeignKey(Segment, on_delete=models.PROTECT, related_name="+")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["campaign", "segment"], name="segment_included_once")]
+
+    def __str__(self) -> str:
+        return f"{self.campaign_id}/{self.segment_id}"
+
+
+class ExcludedSegment(models.Model):
+    """A segment a campaign leaves out. Deleting it would let these people in, so it stays too."""
+
+    campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="+")
+    segment = models.ForeignKey(Segment, on_delete=models.PROTECT, related_name="+")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["campaign", "segment"], name="segment_excluded_once")]
+
+    def __str__(self) -> str:
+        return f"{self.campaign_id}/{self.segment_id}"

@@ -149,6 +149,18 @@ class OutboundMessage(PublicIdModel):
             models.Index(fields=["campaign", "state"], name="report_of_campaign"),
             # what one person got: contact page, caps, STOP, conversation
             models.Index(fields=["subscriber_key", "id"], name="messages_of_phone"),
+            # segments: who was sent, answered or left within some days, without walking through older rows
+            models.Index(
+                fields=["accepted_at", "contact"], condition=Q(accepted_at__isnull=False), name="sent_to_contacts"
+            ),
+            models.Index(
+                fields=["replied_at", "contact"], condition=Q(replied_at__isnull=False), name="replied_by_contacts"
+            ),
+            models.Index(
+                fields=["opted_out_at", "contact"],
+                condition=Q(opted_out_at__isnull=False),
+                name="opted_out_by_contacts",
+            ),
             # API and admin lists
             models.Index(fields=["created_at", "id"], name="message_paging"),
             # API list of a key that sees only what its owner's keys sent
