@@ -62,12 +62,11 @@ def test_masked_numbers_are_masked_on_every_page(desk):
     user = factories.staff()
     user.user_permissions.set(everything)
     client = attacked_desk.signed_in(user)
-    shown = [
-        name
-        for name, path in attacked_desk.admin_addresses(desk).items()
-        if attacked_desk.LOCAL in content(client.get(path)).replace("-", "").replace(" ", "")
-        or attacked_desk.IMPORTED[-7:] in content(client.get(path)).replace("-", "").replace(" ", "")
-    ]
+    shown = []
+    for name, path in attacked_desk.admin_addresses(desk).items():
+        page = content(client.get(path)).replace("-", "").replace(" ", "")
+        if attacked_desk.LOCAL in page or attacked_desk.IMPORTED[-7:] in page:
+            shown.append(name)
     assert shown == []
 
 
