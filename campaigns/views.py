@@ -128,7 +128,8 @@ STEP_OF = {
 
 def preview_text(request: HttpRequest, pk: int) -> HttpResponse:
     """Fragment: the phone, the counter, the findings. POST shows a text that is not saved; nothing is changed."""
-    require(request, *MAY_SEE)
+    # A text of one's own could ask for any attribute of the people in the audience.
+    require(request, *(("campaigns.change_campaign",) if request.method == "POST" else MAY_SEE))
     campaign = campaign_or_404(pk)
     asked = request.POST if request.method == "POST" else request.GET
     body = sms_text.clean(asked.get("body", campaign.body))[: 2 * rendering.LONGEST_BODY]

@@ -211,3 +211,11 @@ def test_credentials_do_not_follow_an_account_to_another_address(desk):
     assert client.post(path, plain).status_code == 200
     client.post(path, {**form, "credential_api_key": "typed-again"})
     assert GatewayAccount.objects.get(pk=desk.account.pk).base_url == "https://evil.example"
+
+
+def test_who_may_only_look_at_campaigns_may_not_try_texts_on_people(client):
+    campaign = factories.campaign()
+    client.force_login(factories.staff("campaigns.view_campaign"))
+    address = reverse("admin:campaigns_campaign_preview", args=[campaign.pk])
+    assert client.get(address).status_code == 200
+    assert client.post(address, {"body": "{{ attributes.salary }}"}).status_code == 403
