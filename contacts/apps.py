@@ -7,5 +7,8 @@ class ContactsConfig(AppConfig):
     verbose_name = "Contacts"
 
     def ready(self) -> None:
-        """Every app, those above too, says in this module what a segment may ask of a contact."""
-        autodiscover_modules("segment_conditions")
+        """Every app, those above too, registers in these modules, so that nothing here imports upward.
+
+        What a segment may ask of a contact; what a proof must tell; what is held on a person.
+        """
+        autodiscover_modules("segment_conditions", "testimony", "holdings")

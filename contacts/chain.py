@@ -77,6 +77,16 @@ def keep_evidence(documents: Sequence[tuple[ConsentEvent, Mapping[str, str]]]) -
     bulk_sql.insert_rows(ConsentEvidence, columns=("event", "salt", "document"), rows=rows)
 
 
+def hashed_text(event: ConsentEvent) -> str:
+    """What, put behind the hash before it, gives the event's hash; for people who check by their own means."""
+    return f'{{"seq":{event.seq},{_body(event)[1:]}'
+
+
+def committed_text(evidence: ConsentEvidence) -> str:
+    """What gives the evidence's commitment as its SHA-256."""
+    return evidence.salt + _canonical(evidence.document)
+
+
 def commitment(evidence: ConsentEvidence) -> str:
     return _commitment(evidence.salt, _canonical(evidence.document))
 

@@ -4,7 +4,6 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib import admin, messages
-from django.contrib.admin.models import CHANGE, LogEntry
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
@@ -12,7 +11,7 @@ from django.template.response import TemplateResponse
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
-from contacts import consent, outlook
+from contacts import audit, consent, outlook
 from contacts.forms import InstantForm, OptInForm, OptOutForm
 from contacts.models import Basis, Brand, ConsentSource, Contact, Purpose
 from smsdesk import phones
@@ -20,14 +19,14 @@ from smsdesk.errors import DomainError
 
 
 def page(request: HttpRequest, object_id: str) -> HttpResponse:
-    contact = _visible(request, object_id)
+    contact = visible(request, object_id)
     return _show(request, contact, opt_out_form=OptOutForm(), opt_in_form=OptInForm())
 
 
 @require_POST
 def opt_out(request: HttpRequest, pk: int) -> HttpResponse:
-    contact = _visible(request, str(pk))
-    _require(request, "contacts.opt_out_contact")
+    contact = visible(request, str(pk))
+    require(request, "contacts.opt_out_contact")
     form = OptOutForm(request.POST)
     if not form.is_valid():
         return _show(request, contact, opt_out_form=form, opt_in_form=OptInForm())
@@ -41,18 +40,18 @@ def opt_out(request: HttpRequest, pk: int) -> HttpResponse:
         by=request.user.get_username(),
         note=form.cleaned_data["note"],
     )
-    _log(request, contact, f"Recorded an opt-out from {brand or 'every brand'}.")
+    audit.note(contact, f"Recorded an opt-out from {brand or 'every brand'}.", by=request.user)
     messages.success(request, f"Opted out of {brand or 'every brand'}. Nothing more will be sent.")
     return redirect("admin:contacts_contact_change", contact.pk)
 
 
 @require_POST
 def opt_in(request: HttpRequest, pk: int) -> HttpResponse:
-    contact = _visible(request, str(pk))
-    _require(request, "contacts.change_contact")
+    contact = visible(request, str(pk))
+    require(request, "contacts.change_contact")
     form = OptInForm(request.POST)
     if form.is_valid() and _record_opt_in(request, contact, form):
-        _log(request, contact, f"Recorded an opt-in to {form.cleaned_data['brand']} with proof.")
+        audit.note(contact, f"Recorded an opt-in to {form.cleaned_data['brand']} with proof.", by=request.user)
         return redirect("admin:contacts_contact_change", contact.pk)
     return _show(request, contact, opt_out_form=OptOutForm(), opt_in_form=form)
 
@@ -109,11 +108,12 @@ def _show(
         "opt_in_form": opt_in_form,
         "may_opt_out": request.user.has_perm("contacts.opt_out_contact"),
         "may_change": request.user.has_perm("contacts.change_contact"),
+        "may_disclose": request.user.has_perm("contacts.disclose_contact"),
     }
     return TemplateResponse(request, "contacts/contact.html", context)
 
 
-def _visible(request: HttpRequest, object_id: str) -> Contact:
+def visible(request: HttpRequest, object_id: str) -> Contact:
     if not (request.user.has_perm("contacts.view_contact") or request.user.has_perm("contacts.change_contact")):
         raise PermissionDenied
     if not (object_id.isascii() and object_id.isdigit()):
@@ -121,10 +121,6 @@ def _visible(request: HttpRequest, object_id: str) -> Contact:
     return get_object_or_404(Contact, pk=int(object_id))
 
 
-def _require(request: HttpRequest, permission: str) -> None:
+def require(request: HttpRequest, permission: str) -> None:
     if not request.user.has_perm(permission):
         raise PermissionDenied
-
-
-def _log(request: HttpRequest, contact: Contact, what: str) -> None:
-    LogEntry.objects.log_actions(request.user.pk or 0, [contact], CHANGE, change_message=what, single_object=True)

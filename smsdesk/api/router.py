@@ -8,6 +8,7 @@ from campaigns.api.campaigns import Campaigns
 from campaigns.api.messages import Messages
 from contacts.api.consents import Consents
 from contacts.api.contacts import Contacts
+from contacts.api.disclosures import Disclosures
 from inbound.api.conversations import Conversations
 from smsdesk.api.docs import Docs, missing
 from smsdesk.api.me import Me
@@ -23,6 +24,7 @@ urlpatterns = [
     path("docs/", Docs.as_view(url_name="api_schema"), name="api_docs"),
     path("v1/me/", Me.as_view({"get": "retrieve"}), name="api_me"),
     path("v1/contacts/by-external-id/<path:external_id>/", Contacts.as_view({"put": "upsert"})),
+    path("v1/contacts/<str:id>/proof/", Disclosures.as_view({"get": "proof"})),
     path("v1/contacts/<str:id>/consents/", Consents.as_view({"get": "list", "post": "create"})),
     *router.urls,
     re_path(r"^v1/(?P<rest>.*)$", missing),

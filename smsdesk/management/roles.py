@@ -25,6 +25,7 @@ ROLES: dict[str, tuple[str, ...]] = {
         "inbound.assign_conversation", "inbound.view_inboundmessage", "inbound.view_keyword",
         "contacts.view_contact", "contacts.add_contact", "contacts.change_contact", "contacts.opt_out_contact",
         "contacts.view_full_phone", "contacts.import_contact", "contacts.export_contact",
+        "contacts.disclose_contact", "contacts.erase_contact", "contacts.hold_contact",
         "contacts.view_contactimport", "contacts.view_suppression", "contacts.view_consentevent",
         "contacts.view_quiethoursrule", "contacts.change_quiethoursrule", "contacts.view_brand",
         "campaigns.view_campaign", "campaigns.pause_campaign", "campaigns.view_outboundmessage",
@@ -38,7 +39,8 @@ ROLES: dict[str, tuple[str, ...]] = {
     "Auditor": (
         "campaigns.view_campaign", "campaigns.view_outboundmessage", "campaigns.view_sender",
         "contacts.view_contact", "contacts.view_consentevent", "contacts.view_suppression",
-        "inbound.view_conversation", "inbound.view_inboundmessage", "inbound.view_keyword", "admin.view_logentry",
+        "contacts.disclose_contact", "inbound.view_conversation", "inbound.view_inboundmessage",
+        "inbound.view_keyword", "admin.view_logentry",
     ),
 }  # fmt: skip
 

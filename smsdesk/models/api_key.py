@@ -7,6 +7,8 @@ class Scope(models.TextChoices):
 
     CONTACTS_READ = "contacts:read", "Read contacts and their consent"
     CONTACTS_WRITE = "contacts:write", "Add and change contacts, record consent"
+    CONTACTS_DISCLOSE = "contacts:disclose", "Read the proof of consent and everything held on a person"
+    CONTACTS_ERASE = "contacts:erase", "Erase a person"
     MESSAGES_SEND = "messages:send", "Send messages"
     MESSAGES_READ = "messages:read", "Read messages"
     CAMPAIGNS_READ = "campaigns:read", "Read campaigns and their messages"

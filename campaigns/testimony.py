@@ -1,0 +1,68 @@
+"""What the outbound ledger tells of one phone: every decision, and what became of the message."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+from django.db.models import QuerySet
+from django.utils.dateparse import parse_datetime
+
+from campaigns import recipients
+from campaigns.models import OutboundMessage, OutboundState
+from contacts import testimony
+from contacts.testimony import Decision
+
+_PAGE = 500
+# Told as having left: those that surely did, and those nobody can be sure of.
+_MAY_HAVE_LEFT = (
+    OutboundState.SUBMITTING,
+    OutboundState.UNKNOWN,
+    OutboundState.PARKED,
+    OutboundState.ACCEPTED,
+    OutboundState.SENT,
+    OutboundState.DELIVERED,
+    OutboundState.UNDELIVERED,
+    OutboundState.EXPIRED,
+)
+
+
+@testimony.decisions.add
+def decisions_on(subscriber_key: str) -> Iterator[Decision]:
+    rows = OutboundMessage.objects.filter(subscriber_key=subscriber_key)
+    after = 0
+    while page := list(_page(rows, after=after)):
+        yield from map(_decision, page)
+        after = page[-1].pk
+
+
+def _page(rows: "QuerySet[OutboundMessage]", *, after: int) -> "QuerySet[OutboundMessage]":
+    return rows.filter(pk__gt=after).select_related("campaign", "brand", "sender__account").order_by("pk")[:_PAGE]
+
+
+def _decision(message: OutboundMessage) -> Decision:
+    verdict: dict[str, Any] = message.verdict if isinstance(message.verdict, dict) else {}
+    return Decision(
+        message=message.ref,
+        made_at=_moment(verdict.get("at")),
+        created_at=message.created_at,
+        what=f"Campaign “{message.campaign.name}”" if message.campaign else message.get_kind_display(),
+        brand=message.brand.name,
+        brand_id=message.brand_id,
+        purpose=message.purpose,
+        sender=message.sender.value,
+        outcome=str(verdict.get("outcome", "")),
+        code=str(verdict.get("code") or message.code),
+        reason=recipients.decision(message, gateway=message.sender.account.kind),
+        rules=str(verdict.get("rules", "")),
+        state=message.get_state_display(),
+        left_at=message.submitted_at if message.state in _MAY_HAVE_LEFT else None,
+        ended_at=message.final_at,
+        text=message.body or message.text,
+    )
+
+
+def _moment(text: object) -> datetime | None:
+    try:
+        return parse_datetime(text) if isinstance(text, str) else None
+    except ValueError:
+        return None

@@ -1,0 +1,40 @@
+"""What may be handed out about a person: the proof of consent. Each download is written into the log."""
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.utils import timezone
+from django.views.decorators.http import require_GET
+
+from contacts import audit, contact_views, proof_pack, proof_pages
+from contacts.models import Contact
+
+
+@require_GET
+def proof_pdf(request: HttpRequest, pk: int) -> HttpResponse:
+    contact = _disclosed(request, pk, what="Made a proof pack (PDF).")
+    content = proof_pages.as_pdf(_pack(request, contact))
+    return _download(HttpResponse(content, content_type="application/pdf"), name=f"proof-{contact.ref}.pdf")
+
+
+@require_GET
+def proof_json(request: HttpRequest, pk: int) -> HttpResponse:
+    contact = _disclosed(request, pk, what="Made a proof pack (JSON).")
+    content = proof_pack.as_json(_pack(request, contact))
+    response = JsonResponse(content, json_dumps_params={"indent": 2, "ensure_ascii": False})
+    return _download(response, name=f"proof-{contact.ref}.json")
+
+
+def _disclosed(request: HttpRequest, pk: int, *, what: str) -> Contact:
+    contact = contact_views.visible(request, str(pk))
+    contact_views.require(request, "contacts.disclose_contact")
+    audit.note(contact, what, by=request.user)
+    return contact
+
+
+def _pack(request: HttpRequest, contact: Contact) -> proof_pack.Pack:
+    return proof_pack.assemble(contact, by=request.user.get_username(), now=timezone.now())
+
+
+def _download(response: HttpResponse, *, name: str) -> HttpResponse:
+    response["Content-Disposition"] = f'attachment; filename="{name}"'
+    response["Cache-Control"] = "no-store"
+    return response
