@@ -208,7 +208,7 @@ class _NumberedPage(Canvas):
 
     def showPage(self) -> None:
         self._waiting.append(dict(self.__dict__))
-        self._startPage()
+        self._startPage()  # type: ignore[attr-defined]  # the stubs leave it out
 
     def save(self) -> None:
         pages = self._waiting
