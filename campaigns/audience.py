@@ -111,14 +111,12 @@ def _refuse_broken(frozen: dict[str, list[Any]]) -> None:
 def _end_of_range(campaign: Campaign, low: int) -> int | None:
     """The contact id at which the next range ends; None: nobody is left."""
     if rules_of(campaign, INCLUDED[1]):  # anybody may fit
-        ahead = Contact.objects.filter(pk__gt=low).order_by("pk").values_list("pk", flat=True)
-    else:
-        ahead = (
-            ListMembership.objects.filter(list__in=campaign.include.all(), contact_id__gt=low)
-            .order_by("contact_id")
-            .values_list("contact_id", flat=True)
-        )
-    end = list(ahead[RANGE - 1 : RANGE]) or list(ahead.reverse()[:1])
+        ahead = Contact.objects.filter(pk__gt=low).values_list("pk", flat=True).order_by("pk")
+        end = list(ahead[RANGE - 1 : RANGE]) or list(ahead.reverse()[:1])
+        return end[0] if end else None
+    members = ListMembership.objects.filter(list__in=campaign.include.all(), contact_id__gt=low)
+    listed = members.values_list("contact_id", flat=True).order_by("contact_id")
+    end = list(listed[RANGE - 1 : RANGE]) or list(listed.reverse()[:1])
     return end[0] if end else None
 
 

@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from schemathesis import checks
 
+from contacts.segments import keeping
 from smsdesk.models import ApiKey
 from tests import factories
 from tests.test_api_conversations import hear
@@ -69,9 +70,10 @@ def world(settings):
     campaign = factories.campaign(factories.contact_list(factories.opted_in(sender.brand)), sender=sender)
     message = factories.outbound(campaign, factories.contact())
     conversation = hear("Where is my order?", sender=sender)
-    refs = {row.prefix: row.ref for row in (conversation.contact, campaign, message, conversation)}
+    segment = keeping.add(name="Americans", rule=AMERICANS, by=None)
+    refs = {row.prefix: row.ref for row in (conversation.contact, campaign, message, conversation, segment)}
     return text, {"contacts": refs["con"], "campaigns": refs["cmp"], "messages": refs["msg"],
-                  "conversations": refs["cnv"]}  # fmt: skip
+                  "conversations": refs["cnv"], "segments": refs["seg"]}  # fmt: skip
 
 
 @schema.parametrize()
@@ -84,6 +86,7 @@ def test_every_answer_is_one_the_description_names(case, world):
     case.validate_response(response, checks=CHECKS)
 
 
+AMERICANS = {"match": "all", "conditions": [{"kind": "country", "operator": "is_any_of", "values": ["US"]}]}
 OPERATIONS = [
     ("POST", "contacts/", ["phone", "name", "external_id", "language", "region", "time_zone", "attributes"]),
     ("PATCH", "contacts/{contacts}/", ["name", "external_id", "language", "region", "time_zone", "attributes"]),
@@ -96,8 +99,11 @@ OPERATIONS = [
     ("PATCH", "campaigns/{campaigns}/", ["name", "brand", "sender", "body", "include", "send_at"]),
     ("POST", "campaigns/{campaigns}/launch/", ["anything"]),
     ("POST", "conversations/{conversations}/reply/", ["text", "last_seen"]),
+    ("POST", "segments/", ["name", "description", "rule"]),
+    ("PATCH", "segments/{segments}/", ["name", "description", "rule"]),
 ]  # fmt: skip
 SOUND = {
+    "rule": AMERICANS,
     "phone": "+12025550177", "to": "+12025550177", "kind": "opt_in", "purposes": ["marketing"], "basis": "express",
     "source": "paper", "proof": {"wording": "w", "method": "paper", "act": "signed"}, "purpose": "transactional",
     "text": "Hi", "name": "N", "last_seen": "",

@@ -32,6 +32,8 @@ class CampaignOut(StrictSerializer):
     body = Text()
     include = serializers.SerializerMethodField()
     exclude = serializers.SerializerMethodField()
+    include_segments = serializers.SerializerMethodField(help_text="Ids.")
+    exclude_segments = serializers.SerializerMethodField(help_text="Ids.")
     send_at = Moment(allow_null=True)
     latest_start = Moment(allow_null=True)
     send_by = Moment(allow_null=True)
@@ -47,6 +49,12 @@ class CampaignOut(StrictSerializer):
 
     def get_exclude(self, campaign: Campaign) -> list[str]:
         return sorted(one.name for one in campaign.exclude.all())
+
+    def get_include_segments(self, campaign: Campaign) -> list[str]:
+        return [one.ref for one in campaign.include_segments.all()]
+
+    def get_exclude_segments(self, campaign: Campaign) -> list[str]:
+        return [one.ref for one in campaign.exclude_segments.all()]
 
 
 class LineOut(StrictSerializer):
@@ -113,7 +121,9 @@ class Campaigns(views.Endpoint):
         "cancel": Scope.CAMPAIGNS_LAUNCH,
         "report": Scope.CAMPAIGNS_READ,
     }
-    queryset = Campaign.objects.select_related("brand", "sender__account").prefetch_related("include", "exclude")
+    queryset = Campaign.objects.select_related("brand", "sender__account").prefetch_related(
+        "include", "exclude", "include_segments", "exclude_segments"
+    )
     filterset_class = CampaignFilters
 
     @extend_schema(responses=CampaignOut(many=True), summary="List campaigns")

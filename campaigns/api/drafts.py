@@ -1,6 +1,6 @@
 """A draft campaign over the API: what may be given, and one conditional write."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -13,8 +13,8 @@ from campaigns.api.messages import PURPOSES
 from campaigns.api.senders import choose
 from campaigns.models import Campaign
 from contacts.api.brands import brand_of
-from contacts.models import ContactList
-from smsdesk import sms_text
+from contacts.models import ContactList, Segment
+from smsdesk import public_ids, sms_text
 from smsdesk.api.fields import Moment, StrictSerializer, Text
 from smsdesk.api.problems import Problem
 from smsdesk.errors import Invalid
@@ -29,6 +29,12 @@ class CampaignIn(StrictSerializer):
     body = Text(required=False, allow_blank=True, max_length=1600, help_text="Liquid: Hi {{ first_name }}")
     include = serializers.ListField(child=Text(), required=False, max_length=100, help_text="Names of lists.")
     exclude = serializers.ListField(child=Text(), required=False, max_length=100, help_text="Names of lists.")
+    include_segments = serializers.ListField(
+        child=Text(), required=False, max_length=100, help_text="Ids of segments (`seg_…`)."
+    )
+    exclude_segments = serializers.ListField(
+        child=Text(), required=False, max_length=100, help_text="Ids of segments (`seg_…`)."
+    )
     send_at = Moment(required=False, allow_null=True, help_text="null: at once when launched.")
     latest_start = Moment(required=False, allow_null=True, help_text="Later than this it does not begin by itself.")
     send_by = Moment(required=False, allow_null=True, help_text="From then on nothing leaves.")
@@ -59,10 +65,9 @@ def etag(campaign: Campaign) -> str:
     return f'"{campaign.updated_at.timestamp():.6f}-{campaign.state}"'
 
 
-def _values(given: dict[str, Any], *, key: ApiKey) -> tuple[dict[str, Any], dict[str, list[ContactList]]]:
-    values = {name: value for name, value in given.items() if name not in ("brand", "sender", "include", "exclude")}
-    chosen = [name for name in ("include", "exclude") if name in given]
-    lists = {str(name): _lists(given[name], field=name) for name in chosen}
+def _values(given: dict[str, Any], *, key: ApiKey) -> tuple[dict[str, Any], dict[str, Sequence[Any]]]:
+    values = {name: value for name, value in given.items() if name not in ("brand", "sender", *_CHOSEN)}
+    lists = {name: find(given[name], field=name) for name, find in _CHOSEN.items() if name in given}
     if "brand" in given:
         values["brand"] = brand_of(given["brand"])
     if "sender" in given:
@@ -87,3 +92,22 @@ def _lists(names: Sequence[str], *, field: str) -> list[ContactList]:
                 cure="Make it in the desk or by an import first.",
             )
     return list(found.values())
+
+
+def _segments(refs: Sequence[str], *, field: str) -> list[Segment]:
+    asked = {public_ids.parse(ref, prefix=Segment.prefix, field=field): ref for ref in refs}
+    found = {one.public_id: one for one in Segment.objects.filter(public_id__in=list(asked))}
+    for public_id, ref in asked.items():
+        if public_id not in found:
+            cure = "List them at /segments/."
+            raise Invalid("unknown_segment", "There is no segment of this id.", field=field, value=ref, cure=cure)
+    return list(found.values())
+
+
+# Fields that name rows to be chosen, and how they are found.
+_CHOSEN: dict[str, Callable[..., Sequence[Any]]] = {
+    "include": _lists,
+    "exclude": _lists,
+    "include_segments": _segments,
+    "exclude_segments": _segments,
+}

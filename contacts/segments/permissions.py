@@ -15,7 +15,9 @@ from contacts.segments.kinds import Kind, Operator, Values
 from contacts.segments.moments import DAYS, IN_NEXT
 from contacts.segments.values import Param
 
-_PURPOSES = {one.value: one.label for one in (Purpose.MARKETING, Purpose.TRANSACTIONAL, Purpose.CONVERSATIONAL)}
+_PURPOSES = {
+    one.value: str(one.label) for one in (Purpose.MARKETING, Purpose.TRANSACTIONAL, Purpose.CONVERSATIONAL)
+}
 
 
 def _brand_options() -> list[tuple[str, str]]:

@@ -40,7 +40,7 @@ def _column(name: str) -> Callable[[Values], Combinable]:
 
 def attribute_of(given: Values) -> Combinable:
     """The attribute's text; "" for a contact that has none of this name."""
-    found = KeyTextTransform(given["attribute"], "attributes")  # type: ignore[no-untyped-call]
+    found = KeyTextTransform(given["attribute"], "attributes")
     return Coalesce(found, Value(""), output_field=TextField())
 
 

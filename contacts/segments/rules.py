@@ -92,9 +92,10 @@ def refuse_missing_lists(rule: Any) -> None:
 
 def outward(rule: Any) -> dict[str, Any]:
     """The rule as the API shows it: rows by their public names."""
-    return _translated(
+    shown: dict[str, Any] = _translated(
         stored(parse(rule)), lambda param, value, _: param.outward(value) if param.outward else value
     )
+    return shown
 
 
 def inward(rule: Any) -> Any:

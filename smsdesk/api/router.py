@@ -9,6 +9,7 @@ from campaigns.api.messages import Messages
 from contacts.api.consents import Consents
 from contacts.api.contacts import Contacts
 from contacts.api.disclosures import Disclosures
+from contacts.api.segments import Segments
 from inbound.api.conversations import Conversations
 from smsdesk.api.docs import Docs, missing
 from smsdesk.api.me import Me
@@ -18,6 +19,7 @@ router.register("v1/campaigns", Campaigns, basename="campaigns")
 router.register("v1/messages", Messages, basename="messages")
 router.register("v1/conversations", Conversations, basename="conversations")
 router.register("v1/contacts", Contacts, basename="contacts")
+router.register("v1/segments", Segments, basename="segments")
 
 urlpatterns = [
     path("schema/", SpectacularAPIView.as_view(), name="api_schema"),
