@@ -120,6 +120,17 @@ def contact_messages(request: HttpRequest, pk: int) -> HttpResponse:
     return render(request, "campaigns/_contact_messages.html", context)
 
 
+def of_segment(request: HttpRequest, pk: int) -> HttpResponse:
+    """Fragment for a segment's page: the latest campaigns that use it."""
+    views.require(request, *views.MAY_SEE)
+    uses: dict[Campaign, list[str]] = {}
+    for name, words in (("include_segments", "sent to it"), ("exclude_segments", "leaves it out")):
+        for campaign in Campaign.objects.filter(**{name: pk}).order_by("-pk")[:20]:
+            uses.setdefault(campaign, []).append(words)
+    rows = [(campaign, " and ".join(words)) for campaign, words in uses.items()]
+    return render(request, "campaigns/_of_segment.html", {"rows": rows})
+
+
 def _campaign(pk: int) -> Campaign:
     return views.campaign_or_404(pk)
 

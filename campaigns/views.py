@@ -106,10 +106,15 @@ def _review(request: HttpRequest, campaign: Campaign) -> HttpResponse:
         "warnings": [finding for finding in findings if not finding.is_blocking],
         "shown": _shown(campaign, body=campaign.body, pick="first", contact_id=None),
         "may_launch": not problems and request.user.has_perm("campaigns.send_campaign"),
-        "include": [*campaign.include.all(), *campaign.include_segments.all()],
-        "exclude": [*campaign.exclude.all(), *campaign.exclude_segments.all()],
+        "include": _chosen(campaign, audience.INCLUDED),
+        "exclude": _chosen(campaign, audience.EXCLUDED),
     }
     return render(request, "campaigns/step_review.html", context)
+
+
+def _chosen(campaign: Campaign, names: tuple[str, str]) -> list[tuple[str, Any]]:
+    lists, segments = (getattr(campaign, name).all() for name in names)
+    return [*(("List", one) for one in lists), *(("Segment", one) for one in segments)]
 
 
 # Where a problem is put right.

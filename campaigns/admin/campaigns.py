@@ -55,6 +55,7 @@ class CampaignAdmin(BaseModelAdmin):
             path("<int:pk>/live/", wrap(report_views.live, cacheable=True), name="campaigns_campaign_live"),
             path("<int:pk>/recipients.csv", wrap(report_views.export), name="campaigns_campaign_export"),
             path("of-contact/<int:pk>/", wrap(report_views.contact_messages), name="campaigns_contact_messages"),
+            path("of-segment/<int:pk>/", wrap(report_views.of_segment), name="campaigns_of_segment"),
         ]
         return [*own, *super().get_urls()]
 

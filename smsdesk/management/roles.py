@@ -7,13 +7,14 @@ ROLES: dict[str, tuple[str, ...]] = {
         "campaigns.view_campaign", "campaigns.add_campaign", "campaigns.change_campaign",
         "campaigns.delete_campaign", "campaigns.pause_campaign", "campaigns.view_outboundmessage",
         "campaigns.view_sender", "contacts.view_contact", "contacts.view_contactlist", "contacts.add_contactlist",
-        "contacts.change_contactlist", "contacts.import_contact", "contacts.view_contactimport",
+        "contacts.change_contactlist", "contacts.view_segment", "contacts.add_segment", "contacts.change_segment",
+        "contacts.delete_segment", "contacts.import_contact", "contacts.view_contactimport",
         "inbound.view_keyword", "inbound.add_keyword", "inbound.change_keyword",
     ),
     "Approver": (
         "campaigns.view_campaign", "campaigns.approve_campaign", "campaigns.send_campaign",
         "campaigns.pause_campaign", "campaigns.view_outboundmessage", "contacts.view_contact",
-        "contacts.view_contactlist",
+        "contacts.view_contactlist", "contacts.view_segment",
     ),
     "Agent": (
         "inbound.view_conversation", "inbound.change_conversation", "inbound.reply_conversation",
