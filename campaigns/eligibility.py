@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from campaigns.models import Campaign, CampaignState, OutboundMessage, Sender
 from contacts import facts, gathering, permission, quiet_hours
 from contacts.gathering import PERSON_FIELDS, Person
-from contacts.models import Brand, Contact, Purpose
+from contacts.models import Brand, ConsentSource, Contact, Purpose
 
 __all__ = ["PERSON_FIELDS", "Decision", "Person", "context_of", "decide", "explain", "judge_all"]
 
@@ -115,7 +115,7 @@ def decide(rows: Sequence[Leaving], *, sender: Sender, present: Collection[int],
         if row.campaign_id and row.campaign_id not in sending:
             decisions.append(_LEFT_ALONE)
         elif row.contact_id not in present:
-            decisions.append(_blocked("CONTACT_GONE", at))
+            decisions.append(_gone(known.get(row.subscriber_key), at))
         elif row.refusal:
             decisions.append(_blocked(row.refusal, at, detail={"fields": ", ".join(row.missing)}))
         else:
@@ -198,6 +198,14 @@ def permission_parts(body: str, brand: str) -> frozenset[str]:
         "stop": "stop" in folded,
     }
     return frozenset(part for part, found in marks.items() if found)
+
+
+def _gone(known: gathering.Standing | None, at: datetime) -> Decision:
+    """The row outlived its contact: erased, or deleted some other way."""
+    erased = [one.since for one in known.suppressions if one.source == ConsentSource.ERASURE] if known else []
+    if erased and erased[0]:
+        return _blocked("ERASED", at, detail={"date": f"{erased[0]:%Y-%m-%d}"})
+    return _blocked("CONTACT_GONE", at)
 
 
 def _blocked(code: str, at: datetime, *, detail: dict[str, Any] | None = None) -> Decision:

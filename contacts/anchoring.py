@@ -7,7 +7,7 @@ elsewhere shows that.
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from django.conf import settings
@@ -16,6 +16,8 @@ from django.core.mail import send_mail
 from contacts import chain
 from contacts.models import LedgerAnchor
 from smsdesk.errors import Invalid
+
+_DAILY = timedelta(hours=20)  # a day, with room for a schedule that is early
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,21 @@ def mail(address: str, anchor: Anchor) -> None:
         [address],
     )
     _note(anchor, kept_in=address)
+
+
+def hand_over_daily(*, now: datetime) -> None:
+    """To the file and the mailbox of the settings, each once a day, where there is something new."""
+    anchor = head(now=now)
+    if settings.LEDGER_ANCHOR_FILE and _is_due(anchor, kept_in=settings.LEDGER_ANCHOR_FILE):
+        append(Path(settings.LEDGER_ANCHOR_FILE), anchor)
+    if settings.LEDGER_ANCHOR_MAIL and _is_due(anchor, kept_in=settings.LEDGER_ANCHOR_MAIL):
+        mail(settings.LEDGER_ANCHOR_MAIL, anchor)
+
+
+def _is_due(anchor: Anchor, *, kept_in: str) -> bool:
+    lately = LedgerAnchor.objects.filter(kept_in=kept_in[:300], taken_at__gt=anchor.taken_at - _DAILY)
+    known = LedgerAnchor.objects.filter(kept_in=kept_in[:300], seq=anchor.seq, hash=anchor.hash)
+    return anchor.seq > 0 and not lately.exists() and not known.exists()
 
 
 def read(path: Path) -> Iterator[Anchor]:

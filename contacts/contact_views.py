@@ -108,6 +108,8 @@ def _show(
         "opt_in_form": opt_in_form,
         "may_opt_out": request.user.has_perm("contacts.opt_out_contact"),
         "may_change": request.user.has_perm("contacts.change_contact"),
+        "may_erase": request.user.has_perm("contacts.erase_contact"),
+        "may_hold": request.user.has_perm("contacts.hold_contact"),
         "may_disclose": request.user.has_perm("contacts.disclose_contact"),
     }
     return TemplateResponse(request, "contacts/contact.html", context)

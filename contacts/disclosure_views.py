@@ -1,10 +1,13 @@
-"""What may be handed out about a person: the proof of consent. Each download is written into the log."""
+"""What may be handed out about a person: the proof of consent, and everything held on them.
+
+Each download is written into the log.
+"""
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils import timezone
 from django.views.decorators.http import require_GET
 
-from contacts import audit, contact_views, proof_pack, proof_pages
+from contacts import audit, contact_views, personal_export, proof_pack, proof_pages
 from contacts.models import Contact
 
 
@@ -21,6 +24,14 @@ def proof_json(request: HttpRequest, pk: int) -> HttpResponse:
     content = proof_pack.as_json(_pack(request, contact))
     response = JsonResponse(content, json_dumps_params={"indent": 2, "ensure_ascii": False})
     return _download(response, name=f"proof-{contact.ref}.json")
+
+
+@require_GET
+def export(request: HttpRequest, pk: int) -> HttpResponse:
+    """What a person may ask to see: everything held on them."""
+    contact = _disclosed(request, pk, what="Exported everything held on this person.")
+    content = personal_export.as_zip(contact, now=timezone.now())
+    return _download(HttpResponse(content, content_type="application/zip"), name=f"person-{contact.ref}.zip")
 
 
 def _disclosed(request: HttpRequest, pk: int, *, what: str) -> Contact:

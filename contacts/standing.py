@@ -138,7 +138,8 @@ def _revive(standing: Standing, event: ConsentEvent) -> None:
 
 
 def _suppress(standing: Standing, event: ConsentEvent) -> None:
-    _end(standing, event, is_opted_out=True)
+    # With an erasure the evidence is gone: nothing that rested on it comes back.
+    _end(standing, event, is_opted_out=event.kind != EventKind.ERASE)
     for purpose in event.purposes:
         scope = (event.brand_id, purpose)
         cause = standing.suppressions.get(scope)

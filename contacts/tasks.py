@@ -1,9 +1,14 @@
 """Wake-ups of this app. Each may run zero, one or several times."""
 
+import time
+
+import structlog
 from django.utils import timezone
 
-from contacts import importing
+from contacts import anchoring, importing, retention
 from smsdesk import wakeups
+
+log = structlog.get_logger(__name__)
 
 
 def run_import(import_id: int) -> None:
@@ -16,3 +21,18 @@ def tend_imports() -> None:
     importing.discard_abandoned(now=timezone.now())
     for import_id in importing.stalled().values_list("pk", flat=True):
         wakeups.wake(importing.RUN, import_id)
+
+
+DAILY = "contacts.tasks.daily"
+_PATIENCE = 60.0  # seconds of one run; a task may take 120
+
+
+def daily() -> None:
+    """Once a day: what has run out goes, and the ledger's head goes to its witness. Twice does no harm."""
+    now, started = timezone.now(), time.monotonic()
+    try:
+        anchoring.hand_over_daily(now=now)
+    except OSError:
+        log.exception("anchor_not_handed_over")  # a full disk or a mail server that is away keeps no data alive
+    if not retention.run(now=now, is_over=lambda: time.monotonic() - started > _PATIENCE):
+        wakeups.wake(DAILY)

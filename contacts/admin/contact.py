@@ -9,7 +9,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.html import format_html
 
-from contacts import contact_views, disclosure_views, people
+from contacts import contact_views, disclosure_views, erasure_views, people
 from contacts.forms import ContactForm
 from contacts.models import Brand, Contact, ContactList
 from smsdesk import phones
@@ -79,6 +79,9 @@ class ContactAdmin(BaseModelAdmin):
             path("<int:pk>/opt-out/", wrap(contact_views.opt_out), name="contacts_contact_opt_out"),
             path("<int:pk>/proof.pdf", wrap(disclosure_views.proof_pdf), name="contacts_contact_proof_pdf"),
             path("<int:pk>/proof.json", wrap(disclosure_views.proof_json), name="contacts_contact_proof_json"),
+            path("<int:pk>/export.zip", wrap(disclosure_views.export), name="contacts_contact_export"),
+            path("<int:pk>/erase/", wrap(erasure_views.erase), name="contacts_contact_erase"),
+            path("<int:pk>/legal-hold/", wrap(erasure_views.hold), name="contacts_contact_hold"),
             path("<int:pk>/opt-in/", wrap(contact_views.opt_in), name="contacts_contact_opt_in"),
         ]
         return own + super().get_urls()

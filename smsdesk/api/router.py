@@ -27,6 +27,8 @@ urlpatterns = [
     path("v1/me/", Me.as_view({"get": "retrieve"}), name="api_me"),
     path("v1/contacts/by-external-id/<path:external_id>/", Contacts.as_view({"put": "upsert"})),
     path("v1/contacts/<str:id>/proof/", Disclosures.as_view({"get": "proof"})),
+    path("v1/contacts/<str:id>/export/", Disclosures.as_view({"get": "export"})),
+    path("v1/contacts/<str:id>/erasure/", Disclosures.as_view({"post": "erase"})),
     path("v1/contacts/<str:id>/consents/", Consents.as_view({"get": "list", "post": "create"})),
     *router.urls,
     re_path(r"^v1/(?P<rest>.*)$", missing),

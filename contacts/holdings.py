@@ -1,0 +1,182 @@
+"""What the desk holds on a person, part by part: to be handed to them, and to be erased.
+
+Each app adds its parts in its own `holdings` module, found when Django starts; erasure goes from the top floor
+down.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any, ClassVar
+
+from django.contrib.admin.models import LogEntry
+from django.contrib.contenttypes.models import ContentType
+from django.db.models import QuerySet
+
+from contacts.models import ConsentEvent, ConsentEvidence, Contact, Hold, Suppression
+
+Record = dict[str, Any]  # plain values, times and ids
+
+
+class Holding(ABC):
+    name: ClassVar[str]  # of its file in an export
+    title: ClassVar[str]
+    fate: ClassVar[str]  # what erasure does with it, for the person who confirms
+
+    @abstractmethod
+    def records(self, contact: Contact) -> Iterator[Record]:
+        """Everything of this kind, the earliest first."""
+
+    @abstractmethod
+    def count(self, contact: Contact) -> int: ...
+
+    @abstractmethod
+    def erase(self, contact: Contact, *, now: datetime) -> None:
+        """Under the contact's lock, in one transaction with all other parts. May raise `Conflict`."""
+
+
+_ALL: list[Holding] = []
+
+
+def add(part: type[Holding]) -> type[Holding]:
+    _ALL.append(part())
+    return part
+
+
+def parts() -> tuple[Holding, ...]:
+    """From the ground floor up."""
+    return tuple(_ALL)
+
+
+@add
+class Person(Holding):
+    name = "contact"
+    title = "The contact, with fields and lists"
+    fate = "deleted"
+
+    def records(self, contact: Contact) -> Iterator[Record]:
+        yield {
+            "id": contact.ref,
+            "phone": contact.phone,
+            "name": contact.name,
+            "external_id": contact.external_id,
+            "language": contact.language,
+            "country": contact.country,
+            "region": contact.region,
+            "time_zone": contact.time_zone,
+            "attributes": contact.attributes,
+            "lists": sorted(contact.lists.values_list("name", flat=True)),
+            "legal_hold": contact.legal_hold,
+            "last_inbound_at": contact.last_inbound_at,
+            "created_at": contact.created_at,
+            "updated_at": contact.updated_at,
+        }
+
+    def count(self, contact: Contact) -> int:
+        return 1
+
+    def erase(self, contact: Contact, *, now: datetime) -> None:
+        contact.delete()
+
+
+@add
+class Consents(Holding):
+    name = "consent_events"
+    title = "Consent and opt-outs, with their evidence"
+    fate = (
+        "the evidence (wording, IP address, number) is deleted; the bare events stay in the ledger, without content"
+    )
+
+    def records(self, contact: Contact) -> Iterator[Record]:
+        for event in self._events(contact).select_related("brand", "evidence").order_by("seq"):
+            evidence = getattr(event, "evidence", None)
+            yield {
+                "number": event.seq,
+                "kind": event.kind,
+                "brand": event.brand.name if event.brand else None,
+                "purposes": event.purposes,
+                "basis": event.basis,
+                "source": event.source,
+                "actor": event.actor,
+                "occurred_at": event.occurred_at,
+                "recorded_at": event.recorded_at,
+                "expires_at": event.expires_at,
+                "evidence": evidence.document if evidence else None,
+            }
+
+    def count(self, contact: Contact) -> int:
+        return self._events(contact).count()
+
+    def erase(self, contact: Contact, *, now: datetime) -> None:
+        ConsentEvidence.objects.filter(event__subscriber_key=contact.subscriber_key).delete()
+
+    def _events(self, contact: Contact) -> "QuerySet[ConsentEvent]":
+        return ConsentEvent.objects.filter(subscriber_key=contact.subscriber_key)
+
+
+@add
+class Suppressions(Holding):
+    name = "suppressions"
+    title = "Standing opt-outs"
+    fate = "kept under a keyed fingerprint of the number, so that nobody can write to it again by mistake"
+
+    def records(self, contact: Contact) -> Iterator[Record]:
+        rows = Suppression.objects.filter(subscriber_key=contact.subscriber_key).select_related("brand")
+        for one in rows.order_by("pk"):
+            yield {
+                "brand": one.brand.name if one.brand else None,
+                "purpose": one.purpose,
+                "source": one.source,
+                "since": one.since,
+                "stands": one.lifted_by_id is None,
+            }
+
+    def count(self, contact: Contact) -> int:
+        return Suppression.objects.filter(subscriber_key=contact.subscriber_key, lifted_by=None).count()
+
+    def erase(self, contact: Contact, *, now: datetime) -> None:
+        """They never go."""
+
+
+@add
+class Holds(Holding):
+    name = "holds"
+    title = "Texts held for review"
+    fate = "closed"
+
+    def records(self, contact: Contact) -> Iterator[Record]:
+        for hold in Hold.objects.filter(subscriber_key=contact.subscriber_key).order_by("pk"):
+            yield {"opened_at": hold.opened_at, "closed_at": hold.closed_at, "was_opt_out": hold.was_opt_out}
+
+    def count(self, contact: Contact) -> int:
+        return Hold.objects.filter(subscriber_key=contact.subscriber_key).count()
+
+    def erase(self, contact: Contact, *, now: datetime) -> None:
+        rows = Hold.objects.filter(subscriber_key=contact.subscriber_key)
+        rows.filter(closed_at=None).update(closed_at=now, closed_by="erasure")
+        rows.update(inbound_id=None)
+
+
+@add
+class Log(Holding):
+    name = "log"
+    title = "What employees did here (the desk's log)"
+    fate = "kept without the name"
+
+    def records(self, contact: Contact) -> Iterator[Record]:
+        for entry in self._entries(contact).select_related("user").order_by("pk"):
+            yield {
+                "at": entry.action_time,
+                "by": entry.user.get_username(),
+                "what": entry.get_change_message(),
+            }
+
+    def count(self, contact: Contact) -> int:
+        return self._entries(contact).count()
+
+    def erase(self, contact: Contact, *, now: datetime) -> None:
+        self._entries(contact).update(object_repr=contact.ref)
+
+    def _entries(self, contact: Contact) -> "QuerySet[LogEntry]":
+        kind = ContentType.objects.get_for_model(Contact)
+        return LogEntry.objects.filter(content_type=kind, object_id=str(contact.pk))

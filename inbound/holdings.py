@@ -1,0 +1,90 @@
+"""What a person wrote to us, and what agents answered and noted about it."""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from django.db.models import QuerySet
+
+from contacts import holdings, retention
+from contacts.holdings import Holding, Record
+from contacts.models import Contact
+from inbound.models import Conversation, Draft, InboundMessage, Note
+
+
+@holdings.add
+class Texts(Holding):
+    name = "inbound_texts"
+    title = "Texts this person sent"
+    fate = "number and text are deleted; a bare row stays, so that a repeat of the webhook is still known as one"
+
+    def records(self, contact: Contact) -> Iterator[Record]:
+        for text in _texts(contact).select_related("sender").order_by("pk"):
+            yield {
+                "id": text.ref,
+                "from": text.phone,
+                "to": text.sender.value if text.sender else "",
+                "text": text.text,
+                "read_as": text.intent,
+                "occurred_at": text.occurred_at,
+                "received_at": text.received_at,
+            }
+
+    def count(self, contact: Contact) -> int:
+        return _texts(contact).count()
+
+    def erase(self, contact: Contact, *, now: datetime) -> None:
+        _texts(contact).update(text="", raw={}, phone="", contact=None, conversation=None)
+
+
+@holdings.add
+class Conversations(Holding):
+    name = "conversations"
+    title = "Conversations, with agents' notes"
+    fate = "deleted"
+
+    def records(self, contact: Contact) -> Iterator[Record]:
+        for one in Conversation.objects.filter(contact=contact).prefetch_related("notes__author").order_by("pk"):
+            yield {
+                "id": one.ref,
+                "state": one.state,
+                "created_at": one.created_at,
+                "last_activity_at": one.last_activity_at,
+                "notes": [
+                    {"at": note.created_at, "by": note.author.get_username(), "text": note.text}
+                    for note in one.notes.all()
+                ],
+            }
+
+    def count(self, contact: Contact) -> int:
+        return Conversation.objects.filter(contact=contact).count()
+
+    def erase(self, contact: Contact, *, now: datetime) -> None:
+        InboundMessage.objects.filter(conversation__contact=contact).update(conversation=None)
+        Conversation.objects.filter(contact=contact).delete()
+
+
+def _texts(contact: Contact) -> "QuerySet[InboundMessage]":
+    return InboundMessage.objects.filter(subscriber_key=contact.subscriber_key)
+
+
+# --- how long -------------------------------------------------------------------------------------------
+
+
+@retention.kind("inbound")
+def clear_texts(before: datetime) -> int:
+    """The number too: who it was says the key."""
+    old = InboundMessage.objects.filter(~retention.is_held("subscriber_key"), received_at__lt=before)
+    old = old.exclude(text="", phone="")
+    return InboundMessage.objects.filter(pk__in=retention.some(old)).update(text="", raw={}, phone="")
+
+
+@retention.kind("inbound")
+def drop_notes(before: datetime) -> int:
+    old = Note.objects.filter(~retention.is_held("conversation__contact__subscriber_key"), created_at__lt=before)
+    return Note.objects.filter(pk__in=retention.some(old)).delete()[0]
+
+
+@retention.kind("inbound")
+def drop_drafts(before: datetime) -> int:
+    old = Draft.objects.filter(~retention.is_held("conversation__contact__subscriber_key"), updated_at__lt=before)
+    return Draft.objects.filter(pk__in=retention.some(old)).delete()[0]
