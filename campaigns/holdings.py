@@ -22,6 +22,7 @@ _STRAYS_FOR = timedelta(days=3)
 @holdings.add
 class Messages(Holding):
     name = "messages"
+    permission = "campaigns.view_message_body"
     title = "Messages sent, waiting or kept back"
     fate = "what waits is cancelled; number and text are deleted, the bare row stays for the counts"
 

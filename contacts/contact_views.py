@@ -11,7 +11,7 @@ from django.template.response import TemplateResponse
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
-from contacts import audit, consent, outlook
+from contacts import audit, consent, holdings, outlook
 from contacts.forms import InstantForm, OptInForm, OptOutForm
 from contacts.models import Basis, Brand, ConsentSource, Contact, Purpose
 from smsdesk import phones
@@ -110,7 +110,7 @@ def _show(
         "may_change": request.user.has_perm("contacts.change_contact"),
         "may_erase": request.user.has_perm("contacts.erase_contact"),
         "may_hold": request.user.has_perm("contacts.hold_contact"),
-        "may_disclose": request.user.has_perm("contacts.disclose_contact"),
+        "may_disclose": holdings.may_disclose(request.user),
     }
     return TemplateResponse(request, "contacts/contact.html", context)
 

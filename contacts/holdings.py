@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any, ClassVar
 
 from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import AnonymousUser, User
 from django.contrib.contenttypes.models import ContentType
 from django.db.models import QuerySet
 
@@ -22,6 +23,7 @@ class Holding(ABC):
     name: ClassVar[str]  # of its file in an export
     title: ClassVar[str]
     fate: ClassVar[str]  # what erasure does with it, for the person who confirms
+    permission: ClassVar[str] = ""  # who may not read these elsewhere gets no proof and no export either
 
     @abstractmethod
     def records(self, contact: Contact) -> Iterator[Record]:
@@ -48,9 +50,16 @@ def parts() -> tuple[Holding, ...]:
     return tuple(_ALL)
 
 
+def may_disclose(user: User | AnonymousUser) -> bool:
+    """Proof and export show everything, so they need the right to each part besides their own."""
+    needed = {"contacts.disclose_contact", *(part.permission for part in _ALL if part.permission)}
+    return user.has_perms(needed)
+
+
 @add
 class Person(Holding):
     name = "contact"
+    permission = "contacts.view_full_phone"
     title = "The contact, with fields and lists"
     fate = "deleted"
 

@@ -14,6 +14,7 @@ from inbound.models import Conversation, Draft, InboundMessage, Note
 @holdings.add
 class Texts(Holding):
     name = "inbound_texts"
+    permission = "inbound.view_conversation"
     title = "Texts this person sent"
     fate = "number and text are deleted; a bare row stays, so that a repeat of the webhook is still known as one"
 

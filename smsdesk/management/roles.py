@@ -40,7 +40,7 @@ ROLES: dict[str, tuple[str, ...]] = {
     "Auditor": (
         "campaigns.view_campaign", "campaigns.view_outboundmessage", "campaigns.view_sender",
         "contacts.view_contact", "contacts.view_consentevent", "contacts.view_suppression",
-        "contacts.disclose_contact", "inbound.view_conversation", "inbound.view_inboundmessage",
+        "inbound.view_conversation", "inbound.view_inboundmessage",
         "inbound.view_keyword", "admin.view_logentry",
     ),
 }  # fmt: skip
