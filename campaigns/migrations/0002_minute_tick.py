@@ -15,7 +15,7 @@ def unschedule_tick(apps, schema_editor):
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("campaigns", "0002_lanes_and_snapshot"),
+        ("campaigns", "0001_initial"),
         ("django_q", "0018_task_success_index"),
     ]
     operations = [migrations.RunPython(schedule_tick, unschedule_tick)]

@@ -9,5 +9,5 @@ def create_cache_table(apps, schema_editor):
 class Migration(migrations.Migration):
     """The table behind `CACHES`: throttles and the state of clusters, seen by every process."""
 
-    dependencies = [("smsdesk", "0002_api_keys_and_usage")]
+    dependencies = [("smsdesk", "0001_initial")]
     operations = [migrations.RunPython(create_cache_table, migrations.RunPython.noop)]

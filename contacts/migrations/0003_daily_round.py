@@ -15,7 +15,7 @@ def unschedule_round(apps, schema_editor):
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("contacts", "0006_segment"),
+        ("contacts", "0002_ledger_guard_and_seeds"),
         ("django_q", "0018_task_success_index"),
     ]
     operations = [migrations.RunPython(schedule_round, unschedule_round)]
