@@ -93,7 +93,9 @@ def _verify(events: list[ConsentEvent]) -> ChainProof:
     head = chain.anchor()
     last = events[-1].seq if events else 0
     start = _start(head[0])
+    anchor = anchoring.covering(last) if last else None
     broken = next((found for event in events if (found := chain.own_break(event))), None)
+    broken = broken or (chain.check_anchor(anchor.seq, anchor.hash) if anchor else None)
     if broken is None and head[0] - start[0] <= WALKED:
         broken = chain.first_break(after=start)
         extent = "The whole ledger" if not start[0] else f"The ledger from event {start[0]} on"
@@ -102,7 +104,7 @@ def _verify(events: list[ConsentEvent]) -> ChainProof:
         said = "Each event of this person, and its place between its neighbours, was verified: they are intact."
     if broken is not None:
         said = f"The verification FAILED at event {broken.seq}: {broken.reason}."
-    return ChainProof(broken is None, said, *head, anchoring.covering(last) if last else None)
+    return ChainProof(broken is None, said, *head, anchor)
 
 
 def _start(head_seq: int) -> tuple[int, str]:

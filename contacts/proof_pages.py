@@ -115,7 +115,7 @@ def _texts(story: Story, pack: Pack) -> None:
 def _decisions(story: Story, pack: Pack) -> None:
     story.heading(
         "5. What was decided about each message",
-        aim="Proves that every message was judged before it could leave, by which reason it left or was kept back. "
+        aim="Shows the decision stored for each message: by which reason it left or was kept back. "
         "Times are UTC; “left” is the moment it was handed to the gateway.",
     )
     rows = [
@@ -144,7 +144,8 @@ def _chain(story: Story, pack: Pack) -> None:
     proof = pack.proof
     story.heading(
         "6. Why these records can be believed",
-        aim="Proves that the events above are those that were recorded, in this order, and none was changed since.",
+        aim="Shows that the events above are those that were recorded, in this order. How much that proves against "
+        "whoever runs the database depends on the witness named here.",
     )
     story.say(
         "Every event is written to a ledger with a fingerprint (SHA-256) computed from its content and from the "
@@ -175,12 +176,16 @@ def _anchor(story: Story, pack: Pack) -> None:
     anchor = pack.proof.anchor
     if anchor is None:
         story.fact(
-            "Witness", "No head of the ledger that covers the latest of these events has been handed out yet."
+            "Witness",
+            "None yet: no head of the ledger that covers the latest of these events was handed to anybody outside. "
+            "Until then the chain shows accidental and careless changes, but whoever has full power over the "
+            "database could have computed every fingerprint anew.",
         )
         return
     story.fact(
         "Witness",
-        f"On {moment(anchor.taken_at)} the head of the ledger, event {anchor.seq}, was handed to {anchor.kept_in}. "
-        "A copy kept there and unchanged proves that all events up to it existed then, as they are now.",
+        f"By this desk's own note, the head of the ledger, event {anchor.seq}, was handed to {anchor.kept_in} on "
+        f"{moment(anchor.taken_at)}. The copy there is the proof: if it shows the fingerprint below, all events up "
+        "to it existed then as they are now, and not even who runs the database can have changed them since.",
     )
     story.code(f"                    {anchor.hash}")

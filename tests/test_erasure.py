@@ -9,6 +9,7 @@ from datetime import timedelta
 import pytest
 from django.apps import apps
 from django.contrib.admin.models import LogEntry
+from django.db import connection
 from django.urls import reverse
 
 from campaigns import eligibility
@@ -16,9 +17,11 @@ from campaigns.models import DeliveryEvent, OutboundMessage, OutboundState
 from contacts import chain, consent, erasure, facts, gathering, legal_hold, permission, personal_export, rebuilding
 from contacts.models import Basis, ConsentEvidence, ConsentSource, ConsentState, Contact, Purpose, Suppression
 from inbound.models import Conversation, InboundMessage, Note
+from smsdesk import phones
 from smsdesk.errors import Conflict, Invalid, WrongState
 from tests import factories
 from tests.factories import NOW
+from tests.test_chain import at_once
 
 pytestmark = pytest.mark.django_db
 PHONE = "+12125550142"
@@ -280,3 +283,31 @@ def test_a_row_that_strays_in_after_the_erasure_says_so(person, sender):
     decision = eligibility._gone(known, NOW)
     assert (decision.may_leave, decision.code) == (False, "ERASED")
     assert eligibility._gone(None, NOW).code == "CONTACT_GONE"
+
+
+# --- at the same moment ---------------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="needs PostgreSQL")
+@pytest.mark.django_db(transaction=True)
+def test_an_erasure_beside_stops_and_grants_ends_suppressed_with_an_unbroken_chain(sender):
+    person, clerk = factories.opted_in(sender.brand, phone=PHONE), factories.user()
+    phone = phones.parse(PHONE, default_region="")
+
+    def erases():
+        erasure.erase(person, by=clerk, actor="ivana", reason="asked", now=NOW + timedelta(hours=1))
+
+    def stops():
+        for _ in range(5):
+            known = consent.get_or_add(phone, now=NOW)
+            consent.opt_out(known, brand=sender.brand, source=ConsentSource.TEXT, occurred_at=NOW, now=NOW)
+
+    def grants():
+        for _ in range(5):
+            opt_in(consent.get_or_add(phone, now=NOW), sender.brand, at=NOW, source=ConsentSource.API)
+
+    assert at_once(erases, stops, grants, grants) == []
+    assert Suppression.objects.filter(source="erasure", lifted_by=None).exists()
+    assert not ConsentState.objects.filter(is_active=True).exists()
+    assert chain.first_break() is None
+    assert rebuilding.first_difference() is None

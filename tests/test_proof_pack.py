@@ -10,7 +10,7 @@ from django.contrib.admin.models import LogEntry
 from django.urls import reverse
 
 from contacts import anchoring, chain, consent, proof_pack, proof_pages, proof_words
-from contacts.models import Basis, ConsentEvidence, ConsentSource, Contact, Purpose
+from contacts.models import Basis, ConsentEvidence, ConsentSource, Contact, LedgerAnchor, Purpose
 from inbound.models import InboundMessage
 from smsdesk import printing
 from tests import factories
@@ -151,6 +151,14 @@ def test_the_head_handed_out_that_covers_the_last_event_is_named(person, tmp_pat
     anchor = as_json(person)["chain"]["anchor"]
     assert (anchor["number"], anchor["hash"]) == chain.anchor()
     assert anchor["kept_in"].endswith("heads.txt")
+
+
+def test_a_ledger_that_differs_from_the_head_handed_out_is_said_to_fail(person, tmp_path):
+    anchoring.append(tmp_path / "heads.txt", anchoring.head(now=NOW))
+    LedgerAnchor.objects.update(hash="a" * 64)
+    made = as_json(person)["chain"]
+    assert not made["is_whole"]
+    assert "the anchor says otherwise" in made["result"]
 
 
 # --- pages ----------------------------------------------------------------------------------------------
