@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 import structlog
 from django.conf import settings
 from django.db import DatabaseError, connection, transaction
+from django.db.models import QuerySet
 
 from campaigns import accounts, lanes, receipts
 from campaigns.models import GatewayAccount, OutboundMessage, OutboundState
@@ -157,6 +158,6 @@ def _move(
     _unknown(row).update(state=to, evidence=evidence, code=code, due_at=now, next_lookup_at=None)
 
 
-def _unknown(row: OutboundMessage):  # type: ignore[no-untyped-def]
+def _unknown(row: OutboundMessage) -> QuerySet[OutboundMessage]:
     """By (id, unknown, submit number): a proof that came meanwhile, or a newer submit, is not touched."""
     return OutboundMessage.objects.filter(pk=row.pk, state=OutboundState.UNKNOWN, submit_no=row.submit_no)
