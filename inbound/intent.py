@@ -66,12 +66,6 @@ def read(text: str, *, pending_confirmation: bool = False) -> Reading:
     )
 
 
-def is_reserved(word: str) -> bool:
-    """Whether a keyword of ours could never be reached, because STOP, START or HELP comes first."""
-    reading = read(word)
-    return reading.intent != Intent.NONE
-
-
 def _exact(folded: folding.Folded, *, pending_confirmation: bool) -> Reading | None:
     forms = {folded.line, folded.compact}
     if len(folded.words) == 1:
