@@ -42,6 +42,7 @@ _NEW = (
     "time_zone_source",
     "attributes",
     "is_dead",
+    "created_import",
     "last_import",
     "created_at",
     "updated_at",
@@ -166,6 +167,7 @@ def _new(person: Person, *, contact_import: ContactImport, now: datetime) -> tup
         person.attributes,
         False,
         contact_import.pk,
+        contact_import.pk,
         now,
         now,
     )
@@ -193,10 +195,9 @@ def _completed(contact: Contact, person: Person) -> tuple[Any, ...]:
 
 def _join(contact_ids: Sequence[int], *, contact_import: ContactImport, now: datetime) -> None:
     if contact_import.list_id is not None:
-        rows = [(contact_import.list_id, pk, now) for pk in contact_ids]
-        bulk_sql.insert_missing_rows(
-            ListMembership, columns=("list", "contact", "added_at"), rows=rows, returning=("id",)
-        )
+        rows = [(contact_import.list_id, pk, now, contact_import.pk) for pk in contact_ids]
+        columns = ("list", "contact", "added_at", "added_import")
+        bulk_sql.insert_missing_rows(ListMembership, columns=columns, rows=rows, returning=("id",))
 
 
 def _report_suppressed(

@@ -88,6 +88,19 @@ def test_everybody_joins_the_list_once():
     assert members.contacts.count() == ListMembership.objects.count() == 2
 
 
+def test_who_was_added_and_who_was_put_on_the_list_by_which_import_is_known():
+    members = ContactList.objects.create(name="Spring")
+    known = factories.contact("+12125550101")
+    ListMembership.objects.create(list=members, contact=known)
+
+    first = done("phone\n+12125550101\n+12125550102\n", contact_list=members)
+    done("phone\n+12125550101\n+12125550102\n", contact_list=members)
+
+    assert [c.created_import for c in Contact.objects.order_by("phone")] == [None, first.pk]
+    places = members.memberships.order_by("contact__phone")
+    assert [place.added_import for place in places] == [None, first.pk]
+
+
 def test_existing_contacts_are_completed_but_nothing_is_emptied():
     known = factories.contact("+12125550101", name="Ann", language="en", attributes={"city": "Rome", "tier": "1"})
 

@@ -38,6 +38,7 @@ class Contact(PublicIdModel):
     is_dead = models.BooleanField(default=False)  # the carrier reported the number as gone
     # Id of the import that last wrote this row: a second line of the same file is then known as a duplicate.
     last_import = models.BigIntegerField(null=True, editable=False)
+    created_import = models.BigIntegerField(null=True, editable=False)  # id of the import that added this person
     last_inbound_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     updated_at = models.DateTimeField(auto_now=True)
@@ -83,6 +84,7 @@ class ListMembership(models.Model):
     list = models.ForeignKey(ContactList, on_delete=models.CASCADE, related_name="memberships")
     contact = models.ForeignKey(Contact, on_delete=models.CASCADE, related_name="memberships")
     added_at = models.DateTimeField(auto_now_add=True)
+    added_import = models.BigIntegerField(null=True, editable=False)  # id of the import that made this place
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["list", "contact"], name="once_per_list")]
