@@ -105,7 +105,7 @@ def _where(campaign: Campaign, names: Sequence[str], *, at: datetime) -> Q | Non
 
 def _refuse_broken(frozen: dict[str, list[Any]]) -> None:
     for rule in (rule for chosen in frozen.values() for rule in chosen):
-        rules.refuse_missing_lists(rule)
+        rules.refuse_missing(rule)
 
 
 def _end_of_range(campaign: Campaign, low: int) -> int | None:

@@ -1,10 +1,10 @@
-"""Who did what to a contact, in the admin's log."""
+"""Who did what to a contact, or to what contacts hang on, in the admin's log."""
 
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.auth.models import AnonymousUser, User
 
-from contacts.models import Contact
+from contacts.models import Contact, Tag
 
 
-def note(contact: Contact, what: str, *, by: User | AnonymousUser) -> None:
-    LogEntry.objects.log_actions(by.pk or 0, [contact], CHANGE, change_message=what, single_object=True)
+def note(row: Contact | Tag, what: str, *, by: User | AnonymousUser) -> None:
+    LogEntry.objects.log_actions(by.pk or 0, [row], CHANGE, change_message=what, single_object=True)

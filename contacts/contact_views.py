@@ -13,9 +13,11 @@ from django.views.decorators.http import require_POST
 
 from contacts import audit, consent, holdings, outlook
 from contacts.forms import InstantForm, OptInForm, OptOutForm
-from contacts.models import Basis, Brand, ConsentSource, Contact, Purpose
+from contacts.models import Basis, Brand, ConsentSource, Contact, Purpose, Tag
 from smsdesk import phones
 from smsdesk.errors import DomainError
+
+MAY_TAG = "contacts.tag_contact"
 
 
 def page(request: HttpRequest, object_id: str) -> HttpResponse:
@@ -106,6 +108,7 @@ def _show(
         "history": outlook.history(contact),
         "opt_out_form": opt_out_form,
         "opt_in_form": opt_in_form,
+        **tags_shown(request, contact),
         "may_opt_out": request.user.has_perm("contacts.opt_out_contact"),
         "may_change": request.user.has_perm("contacts.change_contact"),
         "may_erase": request.user.has_perm("contacts.erase_contact"),
@@ -113,6 +116,16 @@ def _show(
         "may_disclose": holdings.may_disclose(request.user),
     }
     return TemplateResponse(request, "contacts/contact.html", context)
+
+
+def tags_shown(request: HttpRequest, contact: Contact) -> dict[str, Any]:
+    """What `_tags.html` needs."""
+    may_tag = request.user.has_perm(MAY_TAG)
+    return {
+        "tags": contact.tags.order_by("folded_name"),
+        "may_tag": may_tag,
+        "known_tags": Tag.objects.order_by("folded_name")[:200] if may_tag else (),
+    }
 
 
 def visible(request: HttpRequest, object_id: str) -> Contact:

@@ -60,7 +60,7 @@ def may_disclose(user: User | AnonymousUser) -> bool:
 class Person(Holding):
     name = "contact"
     permission = "contacts.view_full_phone"
-    title = "The contact, with fields and lists"
+    title = "The contact, with fields, lists and tags"
     fate = "deleted"
 
     def records(self, contact: Contact) -> Iterator[Record]:
@@ -75,6 +75,7 @@ class Person(Holding):
             "time_zone": contact.time_zone,
             "attributes": contact.attributes,
             "lists": sorted(contact.lists.values_list("name", flat=True)),
+            "tags": sorted(contact.tags.values_list("name", flat=True)),
             "legal_hold": contact.legal_hold,
             "last_inbound_at": contact.last_inbound_at,
             "created_at": contact.created_at,

@@ -1,5 +1,5 @@
 """The conditions of segments that contacts know of."""
 
-from contacts.segments import kinds, moments, permissions, person
+from contacts.segments import kinds, moments, permissions, person, tags
 
-kinds.register(*person.KINDS, *permissions.KINDS, *moments.KINDS)
+kinds.register(*person.KINDS, *tags.KINDS, *permissions.KINDS, *moments.KINDS)

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from campaigns.models import OutboundMessage
 from contacts import bases
-from contacts.models import ConsentEvent, ConsentState, Contact, Hold, Suppression
+from contacts.models import ConsentEvent, ConsentState, Contact, Hold, Suppression, Tag, Tagging
 from tests import factories
 from tests.factories import NOW
 
@@ -32,6 +32,15 @@ class People:
         self.contacts = [self._contact() for _ in range(count)]
         self.lists = [factories.contact_list(*self.chance.sample(self.contacts, count // 3)) for _ in range(3)]
         self.on = {one.pk: set(one.contacts.values_list("pk", flat=True)) for one in self.lists}
+        self.tags = [Tag.objects.create(name=name, folded_name=name) for name in ("vip", "trial")]
+        self.tagged = {
+            (contact.pk, tag.pk)
+            for contact in self.contacts
+            for tag in self.chance.choice([[], self.tags, self.tags[:1], self.tags[1:]])
+        }
+        Tagging.objects.bulk_create(
+            Tagging(contact_id=contact, tag_id=tag, added_at=NOW) for contact, tag in sorted(self.tagged)
+        )
         for contact in self.contacts:
             self._history(contact)
         self.messages = list(OutboundMessage.objects.all())
@@ -134,6 +143,9 @@ class People:
 
     def _list(self, part, operator, person):
         return any(person.pk in self.on[key] for key in part["lists"]) == (operator == "on_any_of")
+
+    def _tag(self, part, operator, person):
+        return any((person.pk, key) in self.tagged for key in part["tags"]) == (operator == "has_any_of")
 
     def _consent(self, part, operator, person, at=NOW):
         agreed = any(

@@ -182,5 +182,5 @@ def test_a_list_takes_the_same_queries_for_few_and_many(api, django_assert_max_n
     vip = ContactList.objects.create(name="VIP")
     for _ in range(20):
         ListMembership.objects.create(list=vip, contact=factories.contact())
-    with django_assert_max_num_queries(5):  # key, last use, allowance, contacts, lists
+    with django_assert_max_num_queries(6):  # key, last use, allowance, contacts, lists, tags
         assert len(api.get(URL).json()["data"]) == 20

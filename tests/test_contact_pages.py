@@ -98,7 +98,7 @@ def test_a_list_of_fifty_costs_no_more_queries_than_one_of_two(desk, django_asse
     for _ in range(50):
         factories.contact(name="Ann")
 
-    with django_assert_max_num_queries(9):
+    with django_assert_max_num_queries(11):
         contacts_page(desk)
 
 
@@ -311,7 +311,7 @@ def test_the_page_costs_a_fixed_number_of_queries(desk, django_assert_max_num_qu
         opted_in(contact, factories.brand())
     page_of(desk, contact)  # what a process reads once a few seconds or once for all is read now
 
-    with django_assert_max_num_queries(15):
+    with django_assert_max_num_queries(17):
         page_of(desk, contact)
 
 

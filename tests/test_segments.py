@@ -55,6 +55,7 @@ def value_of(param, people):
         "campaign": st.sampled_from([one.pk for one in people.campaigns]),
         "purpose": st.sampled_from(["marketing", "transactional"]),
         "attribute": st.sampled_from(["city", "born", "nobody_has_it"]),
+        "tags": st.lists(st.sampled_from([one.pk for one in people.tags]), min_size=1, max_size=2),
         "lists": st.lists(st.sampled_from([one.pk for one in people.lists]), min_size=1, max_size=2),
     }
     values = {
@@ -117,6 +118,7 @@ def _sample(param, people):
         "purpose": "marketing",
         "attribute": "born" if param.label == "Attribute" else "city",
         "lists": [people.lists[0].pk],
+        "tags": [people.tags[0].pk],
         "values": {"Countries": ["US"], "States": ["NY"], "Languages": ["en"]}.get(param.label, ["Europe/Paris"]),
     }
     return samples[param.name]

@@ -9,7 +9,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.html import format_html
 
-from contacts import contact_views, disclosure_views, erasure_views, people
+from contacts import contact_views, disclosure_views, erasure_views, people, tag_views
 from contacts.forms import ContactForm
 from contacts.models import Brand, Contact, ContactList
 from smsdesk import phones
@@ -34,14 +34,14 @@ class CountryFilter(admin.SimpleListFilter):
 @admin.register(Contact)
 class ContactAdmin(BaseModelAdmin):
     form = ContactForm
-    list_filter = [CountryFilter, "lists"]
+    list_filter = [CountryFilter, "lists", "tags"]
     search_fields = ["name"]  # shows the box; what is searched says `get_search_results`
     ordering = ["-created_at", "-id"]
     sortable_by = ["added"]
     list_per_page = 50
     paginator = BoundedPaginator
     show_facets = admin.ShowFacets.NEVER
-    actions = None
+    actions = ["tag_people"]
     change_list_template = "contacts/contact_list.html"
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
@@ -50,7 +50,7 @@ class ContactAdmin(BaseModelAdmin):
 
     def get_list_display(self, request: HttpRequest) -> Any:
         number = "full_phone" if may_see_phones(request) else "masked_phone"
-        return ["who", number, "country", "external_id", "language", "added"]
+        return ["who", number, "country", "tag_names", "external_id", "language", "added"]
 
     def get_list_display_links(self, request: HttpRequest, list_display: Any) -> Any:
         return ["who"]
@@ -69,6 +69,17 @@ class ContactAdmin(BaseModelAdmin):
             matches |= Q(phone__startswith=f"+{digits}")
         return queryset.filter(matches), False
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Contact]:
+        people: QuerySet[Contact] = super().get_queryset(request)
+        return people.prefetch_related("tags")
+
+    @admin.action(description="Tag or untag …", permissions=["tag"])
+    def tag_people(self, request: HttpRequest, chosen: QuerySet[Contact]) -> HttpResponse:
+        return tag_views.all_of(request, chosen)
+
+    def has_tag_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm(contact_views.MAY_TAG)
+
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False  # erasing a person is a verb of its own; the ledgers name them
 
@@ -77,6 +88,7 @@ class ContactAdmin(BaseModelAdmin):
         own = [
             path("<int:pk>/edit/", wrap(self.edit_view), name="contacts_contact_edit"),
             path("<int:pk>/opt-out/", wrap(contact_views.opt_out), name="contacts_contact_opt_out"),
+            path("<int:pk>/tags/", wrap(tag_views.change), name="contacts_contact_tags"),
             path("<int:pk>/proof.pdf", wrap(disclosure_views.proof_pdf), name="contacts_contact_proof_pdf"),
             path("<int:pk>/proof.json", wrap(disclosure_views.proof_json), name="contacts_contact_proof_json"),
             path("<int:pk>/export.zip", wrap(disclosure_views.export), name="contacts_contact_export"),
@@ -105,6 +117,10 @@ class ContactAdmin(BaseModelAdmin):
     @admin.display(description="Name", ordering="name")
     def who(self, contact: Contact) -> str:
         return contact.name or "No name"
+
+    @admin.display(description="Tags")
+    def tag_names(self, contact: Contact) -> str:
+        return ", ".join(sorted(tag.name for tag in contact.tags.all()))
 
     @admin.display(description="Added", ordering="created_at")
     def added(self, contact: Contact) -> str:

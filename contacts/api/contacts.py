@@ -49,6 +49,7 @@ class ContactOut(StrictSerializer):
     time_zone = Text()
     attributes = serializers.DictField(child=Text())
     lists = serializers.SerializerMethodField()
+    tags = serializers.SerializerMethodField()
     is_dead = serializers.BooleanField(help_text="The carrier reported the number as gone.")
     last_inbound_at = Moment(allow_null=True)
     created_at = Moment()
@@ -56,6 +57,9 @@ class ContactOut(StrictSerializer):
 
     def get_lists(self, contact: Contact) -> list[str]:
         return sorted(one.name for one in contact.lists.all())
+
+    def get_tags(self, contact: Contact) -> list[str]:
+        return [one.name for one in sorted(contact.tags.all(), key=lambda tag: tag.folded_name)]
 
 
 class ConsentNow(StrictSerializer):
@@ -96,7 +100,7 @@ class Contacts(views.Endpoint):
         "partial_update": Scope.CONTACTS_WRITE,
         "upsert": Scope.CONTACTS_WRITE,
     }
-    queryset = Contact.objects.prefetch_related("lists")
+    queryset = Contact.objects.prefetch_related("lists", "tags")
     filterset_class = ContactFilters
 
     @extend_schema(responses=ContactOut(many=True), summary="List contacts")

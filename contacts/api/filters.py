@@ -2,6 +2,7 @@ import django_filters
 from django import forms
 from drf_spectacular.utils import extend_schema_field
 
+from contacts import tagging
 from smsdesk import phones
 from smsdesk.api.filters import ListFilters, MomentFilter
 from smsdesk.errors import Invalid
@@ -26,8 +27,21 @@ class PhoneFilter(django_filters.Filter):  # type: ignore[misc]
     field_class = PhoneField
 
 
+class TagField(forms.Field):
+    """A name in either case."""
+
+    def clean(self, value: object) -> str | None:
+        return tagging.folded(str(value)) if value else None
+
+
+@extend_schema_field({"type": "string"})
+class TagFilter(django_filters.Filter):  # type: ignore[misc]
+    field_class = TagField
+
+
 class ContactFilters(ListFilters):
     phone = PhoneFilter(field_name="subscriber_key", label="E.164, for example +12125550123.")
     external_id = django_filters.CharFilter(label="Your id.")
     list = django_filters.CharFilter(field_name="lists__name", label="Name of a list they are on.")
+    tag = TagFilter(field_name="tags__folded_name", label="Name of a tag they have.")
     updated_after = MomentFilter(field_name="updated_at", lookup_expr="gt", label="Changed after this time.")

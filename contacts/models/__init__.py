@@ -14,7 +14,8 @@ from contacts.models.ledger import (
     Suppression,
 )
 from contacts.models.quiet_hours import QuietHoursRule
-from contacts.models.segment import Segment, SegmentList
+from contacts.models.segment import Segment, SegmentList, SegmentTag
+from contacts.models.tag import Tag, Tagging
 
 __all__ = [
     "Basis",
@@ -38,6 +39,9 @@ __all__ = [
     "QuietHoursRule",
     "Segment",
     "SegmentList",
+    "SegmentTag",
     "Suppression",
+    "Tag",
+    "Tagging",
     "ZoneSource",
 ]

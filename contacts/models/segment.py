@@ -2,6 +2,7 @@ from django.conf import settings
 from django.db import models
 
 from contacts.models.contact import ContactList
+from contacts.models.tag import Tag
 from smsdesk.public_ids import PublicIdModel
 
 
@@ -16,9 +17,12 @@ class Segment(PublicIdModel):
     name = models.CharField(max_length=100, unique=True)
     description = models.CharField(max_length=300, blank=True)
     rule = models.JSONField()
-    # The lists the rule names: one of them cannot be deleted under it, which would change whom it fits.
+    # The lists and tags the rule names: none can be deleted under it, which would change whom it fits.
     lists: "models.ManyToManyField[ContactList, SegmentList]" = models.ManyToManyField(
         ContactList, through="SegmentList", related_name="segments"
+    )
+    tags: "models.ManyToManyField[Tag, SegmentTag]" = models.ManyToManyField(
+        Tag, through="SegmentTag", related_name="segments"
     )
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)
@@ -44,3 +48,16 @@ class SegmentList(models.Model):
 
     def __str__(self) -> str:
         return f"{self.segment_id}/{self.list_id}"
+
+
+class SegmentTag(models.Model):
+    """A tag that a segment's rule names."""
+
+    segment = models.ForeignKey(Segment, on_delete=models.CASCADE, related_name="+")
+    tag = models.ForeignKey(Tag, on_delete=models.PROTECT, related_name="+")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["segment", "tag"], name="tag_once_per_segment")]
+
+    def __str__(self) -> str:
+        return f"{self.segment_id}/{self.tag_id}"

@@ -37,11 +37,12 @@ def _write(segment: Segment, values: Mapping[str, Any]) -> Segment:
         segment.description = _line("description", values["description"], most=LONGEST_DESCRIPTION)
     if "rule" in values:
         segment.rule = rules.stored(rules.parse(values["rule"]))
-        rules.refuse_missing_lists(segment.rule)
+        rules.refuse_missing(segment.rule)
     try:
         with transaction.atomic():
             segment.save()
             segment.lists.set(rules.lists_of(segment.rule))
+            segment.tags.set(rules.tags_of(segment.rule))
     except IntegrityError as error:
         taken = Segment.objects.filter(name=segment.name).exclude(pk=segment.pk).exists()
         if not taken:

@@ -15,7 +15,7 @@ from typing import Any
 
 from django.db.models import Q, QuerySet
 
-from contacts.models import Contact, ContactList
+from contacts.models import Contact, ContactList, Tag
 from contacts.segments import kinds
 from contacts.segments.values import refuse
 
@@ -76,18 +76,23 @@ def people(rule: Any, *, at: datetime) -> "QuerySet[Contact]":
 
 def lists_of(rule: Any) -> set[int]:
     """Keys of the lists the rule names."""
-    found: set[int] = set()
-    for condition in conditions(parse(rule)):
-        found.update(condition.values.get("lists", ()))
-    return found
+    return _keys(rule, "lists")
 
 
-def refuse_missing_lists(rule: Any) -> None:
-    """A list that is gone would silently change whom the rule fits."""
+def tags_of(rule: Any) -> set[int]:
+    """Keys of the tags the rule names."""
+    return _keys(rule, "tags")
+
+
+def refuse_missing(rule: Any) -> None:
+    """A list or a tag that is gone would silently change whom the rule fits."""
+    cure = "Choose another one in the segment."
     named = lists_of(rule)
     if named and ContactList.objects.filter(pk__in=named).count() != len(named):
-        cure = "Choose another one in the segment."
         raise refuse("list_is_gone", "A list that this rule names is not there.", field="rule", cure=cure)
+    named = tags_of(rule)
+    if named and Tag.objects.filter(pk__in=named).count() != len(named):
+        raise refuse("tag_is_gone", "A tag that this rule names is not there.", field="rule", cure=cure)
 
 
 def outward(rule: Any) -> dict[str, Any]:
@@ -101,6 +106,13 @@ def outward(rule: Any) -> dict[str, Any]:
 def inward(rule: Any) -> Any:
     """A rule given to the API, rows by their keys; what is not understood is left for `parse` to refuse."""
     return _translated(rule, lambda param, value, field: param.inward(value, field) if param.inward else value)
+
+
+def _keys(rule: Any, name: str) -> set[int]:
+    found: set[int] = set()
+    for condition in conditions(parse(rule)):
+        found.update(condition.values.get(name, ()))
+    return found
 
 
 def _group(rule: Mapping[str, Any], *, field: str, depth: int) -> Group:

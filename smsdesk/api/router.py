@@ -10,6 +10,7 @@ from contacts.api.consents import Consents
 from contacts.api.contacts import Contacts
 from contacts.api.disclosures import Disclosures
 from contacts.api.segments import Segments
+from contacts.api.tags import Tags
 from inbound.api.conversations import Conversations
 from smsdesk.api.docs import Docs, missing
 from smsdesk.api.me import Me
@@ -26,6 +27,8 @@ urlpatterns = [
     path("docs/", Docs.as_view(url_name="api_schema"), name="api_docs"),
     path("v1/me/", Me.as_view({"get": "retrieve"}), name="api_me"),
     path("v1/contacts/by-external-id/<path:external_id>/", Contacts.as_view({"put": "upsert"})),
+    path("v1/contacts/<str:id>/tags/", Tags.as_view({"post": "change"})),
+    path("v1/tags/", Tags.as_view({"get": "list"})),
     path("v1/contacts/<str:id>/proof/", Disclosures.as_view({"get": "proof"})),
     path("v1/contacts/<str:id>/export/", Disclosures.as_view({"get": "export"})),
     path("v1/contacts/<str:id>/erasure/", Disclosures.as_view({"post": "erase"})),

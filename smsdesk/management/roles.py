@@ -9,6 +9,7 @@ ROLES: dict[str, tuple[str, ...]] = {
         "campaigns.view_sender", "contacts.view_contact", "contacts.view_contactlist", "contacts.add_contactlist",
         "contacts.change_contactlist", "contacts.view_segment", "contacts.add_segment", "contacts.change_segment",
         "contacts.delete_segment", "contacts.import_contact", "contacts.view_contactimport",
+        "contacts.tag_contact", "contacts.view_tag", "contacts.add_tag", "contacts.change_tag",
         "inbound.view_keyword", "inbound.add_keyword", "inbound.change_keyword",
     ),
     "Approver": (
@@ -18,8 +19,8 @@ ROLES: dict[str, tuple[str, ...]] = {
     ),
     "Agent": (
         "inbound.view_conversation", "inbound.change_conversation", "inbound.reply_conversation",
-        "contacts.view_contact", "contacts.opt_out_contact", "campaigns.view_outboundmessage",
-        "campaigns.view_message_body",
+        "contacts.view_contact", "contacts.opt_out_contact", "contacts.tag_contact", "contacts.view_tag",
+        "campaigns.view_outboundmessage", "campaigns.view_message_body",
     ),
     "Supervisor": (
         "inbound.view_conversation", "inbound.change_conversation", "inbound.reply_conversation",
@@ -28,6 +29,8 @@ ROLES: dict[str, tuple[str, ...]] = {
         "contacts.view_full_phone", "contacts.import_contact", "contacts.export_contact",
         "contacts.disclose_contact", "contacts.erase_contact", "contacts.hold_contact",
         "contacts.view_contactimport", "contacts.view_suppression", "contacts.view_consentevent",
+        "contacts.tag_contact", "contacts.view_tag", "contacts.add_tag", "contacts.change_tag",
+        "contacts.delete_tag",
         "contacts.view_quiethoursrule", "contacts.change_quiethoursrule", "contacts.view_brand",
         "campaigns.view_campaign", "campaigns.pause_campaign", "campaigns.view_outboundmessage",
         "campaigns.view_message_body", "campaigns.settle_parked",
@@ -39,7 +42,7 @@ ROLES: dict[str, tuple[str, ...]] = {
     ),
     "Auditor": (
         "campaigns.view_campaign", "campaigns.view_outboundmessage", "campaigns.view_sender",
-        "contacts.view_contact", "contacts.view_consentevent", "contacts.view_suppression",
+        "contacts.view_contact", "contacts.view_consentevent", "contacts.view_suppression", "contacts.view_tag",
         "inbound.view_conversation", "inbound.view_inboundmessage",
         "inbound.view_keyword", "admin.view_logentry",
     ),
