@@ -9,8 +9,8 @@ from django.db.models import Exists, F, OuterRef, QuerySet
 from campaigns import sending
 from campaigns.models import DeliveryEvent, OutboundMessage, OutboundState
 from contacts import holdings, retention, testimony
-from contacts.holdings import Holding, Record
-from contacts.models import ConsentEvidence, ConsentSource, ConsentState, Contact, Suppression
+from contacts.holdings import Holding, Record, Traces
+from contacts.models import ConsentEvidence, ConsentSource, ConsentState, Contact, ContactImport, Suppression
 from smsdesk import bulk_sql
 from smsdesk.errors import Conflict
 
@@ -43,6 +43,10 @@ class Messages(Holding):
         sending.cancel_for(contact, brand=None, code=ERASED, now=now)
         _stop_the_rest(contact, now=now)
         clear(_of(contact))
+
+    def traces(self, made_by: ContactImport, *, since: datetime) -> Traces:
+        rows = OutboundMessage.objects.filter(subscriber_key=OuterRef("subscriber_key"), created_at__gte=since)
+        return {"a message was made for them": Exists(rows)}
 
 
 def _of(contact: Contact) -> "QuerySet[OutboundMessage]":

@@ -5,18 +5,28 @@ down.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any, ClassVar
 
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import AnonymousUser, User
 from django.contrib.contenttypes.models import ContentType
-from django.db.models import QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
-from contacts.models import ConsentEvent, ConsentEvidence, Contact, Hold, Suppression
+from contacts.models import (
+    ConsentEvent,
+    ConsentEvidence,
+    Contact,
+    ContactImport,
+    Hold,
+    ListMembership,
+    Suppression,
+    Tagging,
+)
 
 Record = dict[str, Any]  # plain values, times and ids
+Traces = Mapping[str, Exists | Q]  # "messages were made for them" → condition on contacts
 
 
 class Holding(ABC):
@@ -35,6 +45,13 @@ class Holding(ABC):
     @abstractmethod
     def erase(self, contact: Contact, *, now: datetime) -> None:
         """Under the contact's lock, in one transaction with all other parts. May raise `Conflict`."""
+
+    def traces(self, made_by: ContactImport, *, since: datetime) -> Traces:
+        """What shows that somebody else had to do with a contact this import added; undoing it leaves them alone.
+
+        A part that does not say holds something of everybody.
+        """
+        return {f"{self.title}": Exists(Contact.objects.filter(pk=OuterRef("pk")))}
 
 
 _ALL: list[Holding] = []
@@ -88,6 +105,17 @@ class Person(Holding):
     def erase(self, contact: Contact, *, now: datetime) -> None:
         contact.delete()
 
+    def traces(self, made_by: ContactImport, *, since: datetime) -> Traces:
+        return {
+            "they are under a legal hold": ~Q(legal_hold=""),
+            "another import completed them": ~Q(last_import=made_by.pk),
+            "they were changed": ~Q(updated_at=F("created_at")),
+            "they wrote to us": Q(last_inbound_at__isnull=False),
+            "the carrier reported their number as gone": Q(is_dead=True),
+            "they were given a tag": Exists(Tagging.objects.filter(contact=OuterRef("pk"))),
+            "they were put on a list": Exists(ListMembership.objects.filter(contact=OuterRef("pk"))),
+        }
+
 
 @add
 class Consents(Holding):
@@ -120,6 +148,10 @@ class Consents(Holding):
     def erase(self, contact: Contact, *, now: datetime) -> None:
         ConsentEvidence.objects.filter(event__subscriber_key=contact.subscriber_key).delete()
 
+    def traces(self, made_by: ContactImport, *, since: datetime) -> Traces:
+        of_others = ConsentEvent.objects.filter(subscriber_key=OuterRef("subscriber_key"), recorded_at__gte=since)
+        return {"consent or an opt-out was recorded": Exists(of_others.exclude(actor=made_by.ref))}
+
     def _events(self, contact: Contact) -> "QuerySet[ConsentEvent]":
         return ConsentEvent.objects.filter(subscriber_key=contact.subscriber_key)
 
@@ -147,6 +179,9 @@ class Suppressions(Holding):
     def erase(self, contact: Contact, *, now: datetime) -> None:
         """They never go."""
 
+    def traces(self, made_by: ContactImport, *, since: datetime) -> Traces:
+        return {}  # each has its event
+
 
 @add
 class Holds(Holding):
@@ -165,6 +200,10 @@ class Holds(Holding):
         rows = Hold.objects.filter(subscriber_key=contact.subscriber_key)
         rows.filter(closed_at=None).update(closed_at=now, closed_by="erasure")
         rows.update(inbound_id=None)
+
+    def traces(self, made_by: ContactImport, *, since: datetime) -> Traces:
+        of_phone = Hold.objects.filter(subscriber_key=OuterRef("subscriber_key"))
+        return {"a text of theirs was held for review": Exists(of_phone.filter(opened_at__gte=since))}
 
 
 @add
@@ -186,6 +225,9 @@ class Log(Holding):
 
     def erase(self, contact: Contact, *, now: datetime) -> None:
         self._entries(contact).update(object_repr=contact.ref)
+
+    def traces(self, made_by: ContactImport, *, since: datetime) -> Traces:
+        return {}  # to have been looked at binds nobody; the entries stay
 
     def _entries(self, contact: Contact) -> "QuerySet[LogEntry]":
         kind = ContentType.objects.get_for_model(Contact)

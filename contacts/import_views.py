@@ -14,9 +14,9 @@ from django.template.response import TemplateResponse
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
-from contacts import importing, previewing, uploads
+from contacts import import_lease, importing, previewing, undoing, uploads
 from contacts.import_forms import ColumnsForm, UploadForm
-from contacts.models import ContactImport, ImportState
+from contacts.models import ContactImport, ImportState, UndoStep
 from smsdesk import spreadsheets
 from smsdesk.errors import DomainError
 
@@ -29,6 +29,8 @@ PILLS = {
     ImportState.FINISHED: "pill-ok",
     ImportState.CANCELLED: "pill-off",
     ImportState.FAILED: "pill-bad",
+    ImportState.UNDOING: "pill-busy",
+    ImportState.UNDONE: "pill-off",
 }
 STEPS = ("File", "Columns and consent", "Preview", "Import")
 
@@ -119,6 +121,13 @@ def resume(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 @importers_only
+@require_POST
+def undo(request: HttpRequest, pk: int) -> HttpResponse:
+    said = "The import is being undone. What happened since stays."
+    return _act(request, pk, lambda found: undoing.start(found, now=timezone.now()), said)
+
+
+@importers_only
 def errors_csv(request: HttpRequest, pk: int) -> HttpResponse:
     contact_import = _import(pk)
     response = StreamingHttpResponse(_problem_lines(contact_import), content_type="text/csv; charset=utf-8")
@@ -192,7 +201,10 @@ def _report(contact_import: ContactImport) -> dict[str, Any]:
             ("Not imported", contact_import.invalid),
             ("Still opted out", contact_import.suppressed),
         ],
-        "is_running": contact_import.state == ImportState.RUNNING,
+        "is_running": contact_import.state in import_lease.WORKING,
+        "can_be_undone": undoing.is_possible(contact_import, now=timezone.now()),
+        "taken_back": [(step.label, contact_import.undo_done.get(step, 0)) for step in UndoStep],
+        "left": sorted(contact_import.undo_left.items()),
         "problems": problems[:SHOWN_PROBLEMS],
         "has_more_problems": len(problems) > SHOWN_PROBLEMS,
     }

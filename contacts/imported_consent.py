@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from contacts import chain, settling
+from contacts import chain, settling, standing
 from contacts.models import ConsentEvent, ConsentSource, ContactImport, EventKind
 from contacts.proof import Proof, happened
 
@@ -24,7 +24,7 @@ def record_import(keys: Sequence[tuple[str, str]], *, contact_import: ContactImp
     new: dict[str, ConsentEvent] = {}
     for key in phones:
         event = ConsentEvent(subscriber_key=key, **statement)
-        if not any(_says_the_same(known, event) for known in histories.get(key, ())):
+        if not any(_says_the_same(known, event) for known in standing.still_claimed(histories.get(key, ()))):
             new[key] = event
     events = list(new.values())
     document = proof.as_document()

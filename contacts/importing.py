@@ -12,23 +12,23 @@ from datetime import datetime, timedelta
 from itertools import islice
 
 from django.db import DataError, IntegrityError, OperationalError, transaction
-from django.db.models import F, Q, QuerySet
+from django.db.models import F, Max, QuerySet
 
-from contacts import claims, consent, fields, mapping, merging, reading, uploads
+from contacts import chain, claims, consent, fields, import_lease, mapping, merging, reading, uploads
 from contacts.models import (
     Brand,
+    Contact,
     ContactImport,
     ContactList,
     ImportProblem,
     ImportState,
+    ListMembership,
 )
 from smsdesk import clock, transitions, wakeups
 from smsdesk.errors import WrongState
 
-LEASE = timedelta(seconds=60)
 KEPT_WAITING = timedelta(days=7)  # an uploaded file nobody starts
 UPLOAD_TAKES_AT_MOST = timedelta(days=1)
-RUN_SECONDS = 20.0  # of one task; then its successor goes on, so that no task nears its time limit
 BATCH = 1_000
 ATTEMPTS = 3
 RUN = "contacts.tasks.run_import"
@@ -42,10 +42,6 @@ class _Batch:
     people: list[mapping.Person] = field(default_factory=list)
     problems: list[mapping.Problem] = field(default_factory=list)
     invalid: int = 0
-
-
-class _Lost(Exception):
-    """The lease is somebody else's by now, or the import was cancelled."""
 
 
 def configure(
@@ -76,10 +72,22 @@ def configure(
 def start(contact_import: ContactImport, *, now: datetime) -> None:
     with transaction.atomic():
         if not transitions.move_one(
-            contact_import, origins=[ImportState.READY], to=ImportState.RUNNING, changes={"started_at": now}
+            contact_import,
+            origins=[ImportState.READY],
+            to=ImportState.RUNNING,
+            changes={"started_at": now, "marks": _marks()},
         ):
             raise _wrong_state(contact_import, "started")
         wakeups.wake(RUN, contact_import.pk)
+
+
+def _marks() -> dict[str, int]:
+    """Everything the import will write lies behind these; undoing it begins there."""
+    return {
+        "events": chain.anchor()[0],
+        "places": ListMembership.objects.aggregate(last=Max("pk"))["last"] or 0,
+        "people": Contact.objects.aggregate(last=Max("pk"))["last"] or 0,
+    }
 
 
 def resume(contact_import: ContactImport) -> None:
@@ -104,11 +112,6 @@ def cancel(contact_import: ContactImport, *, now: datetime) -> None:
         contact_import.chunks.all().delete()
 
 
-def stalled() -> "QuerySet[ContactImport]":
-    """Running imports nobody works on: their worker is gone, or their wake-up was lost."""
-    return ContactImport.objects.filter(state=ImportState.RUNNING).filter(_lease_is_free())
-
-
 def discard_abandoned(*, now: datetime) -> int:
     """Files nobody imported: they hold personal data and must not lie about. How many were discarded."""
     ContactImport.objects.filter(sha256="", created_at__lt=now - UPLOAD_TAKES_AT_MOST).delete()
@@ -120,10 +123,10 @@ def discard_abandoned(*, now: datetime) -> int:
     return len(waiting)
 
 
-def run(import_id: int, *, seconds: float = RUN_SECONDS) -> bool:
+def run(import_id: int, *, seconds: float = import_lease.RUN_SECONDS) -> bool:
     """Work on an import for about `seconds`; True when its successor should go on."""
     token = uuid.uuid4()
-    contact_import = _win(import_id, token=token)
+    contact_import = import_lease.win(import_id, state=ImportState.RUNNING, token=token)
     if contact_import is None:
         return False
     elapsed = clock.Elapsed()
@@ -131,9 +134,9 @@ def run(import_id: int, *, seconds: float = RUN_SECONDS) -> bool:
         for batch in _batches(contact_import):
             _write_persistently(contact_import, batch, token=token)
             if elapsed.seconds() >= seconds:
-                return _hand_back(import_id, token=token)
+                return import_lease.hand_back(import_id, state=ImportState.RUNNING, token=token)
         _finish(import_id, token=token)
-    except _Lost:
+    except import_lease.Lost:
         return False
     except (IntegrityError, DataError) as error:
         _fail(import_id, token=token, reason=f"The database refused a batch: {type(error).__name__}.")
@@ -197,10 +200,10 @@ def _write(contact_import: ContactImport, batch: _Batch, *, token: uuid.UUID) ->
             duplicate=F("duplicate") + merged.duplicate,
             invalid=F("invalid") + batch.invalid + merged.invalid,
             suppressed=F("suppressed") + merged.suppressed,
-            lease_until=now + LEASE,
+            lease_until=now + import_lease.LEASE,
         )
         if not moved:
-            raise _Lost
+            raise import_lease.Lost
         if contact_import.purpose:
             # Last, because it locks the ledger's head, for which a STOP may be waiting.
             consent.record_import(merged.taken, contact_import=contact_import, now=now)
@@ -216,23 +219,8 @@ def _note(contact_import: ContactImport, problems: Sequence[mapping.Problem]) ->
     ImportProblem.objects.bulk_create(rows, ignore_conflicts=True)
 
 
-def _win(import_id: int, *, token: uuid.UUID) -> ContactImport | None:
-    free = ContactImport.objects.filter(pk=import_id, state=ImportState.RUNNING).filter(_lease_is_free())
-    if not free.update(token=token, lease_until=clock.database_now() + LEASE):
-        return None
-    return ContactImport.objects.get(pk=import_id)
-
-
-def _lease_is_free() -> Q:
-    return Q(lease_until=None) | Q(lease_until__lt=clock.database_now())
-
-
 def _held(import_id: int, *, token: uuid.UUID) -> "QuerySet[ContactImport]":
-    return ContactImport.objects.filter(pk=import_id, state=ImportState.RUNNING, token=token)
-
-
-def _hand_back(import_id: int, *, token: uuid.UUID) -> bool:
-    return bool(_held(import_id, token=token).update(token=None, lease_until=None))
+    return import_lease.held(import_id, state=ImportState.RUNNING, token=token)
 
 
 def _finish(import_id: int, *, token: uuid.UUID) -> None:

@@ -23,7 +23,16 @@ FORMAT = "smsdesk-proof/1"
 WALKED = 20_000  # events of the whole ledger that are verified while somebody waits for the pack
 
 GIVES = frozenset({EventKind.OPT_IN, EventKind.IMPORT, EventKind.CONFIRM})
-TAKES = frozenset({EventKind.OPT_OUT, EventKind.SUPPRESS, EventKind.ERASE, EventKind.EXPIRE, EventKind.REASSIGN})
+TAKES = frozenset(
+    {
+        EventKind.OPT_OUT,
+        EventKind.SUPPRESS,
+        EventKind.ERASE,
+        EventKind.EXPIRE,
+        EventKind.REASSIGN,
+        EventKind.RETRACT,
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,6 +63,10 @@ def what_happened(event: ConsentEvent) -> str:
             return f"On {at}, this person's data was erased; only this entry without content was kept."
         case EventKind.EXPIRE:
             return f"On {at}, the agreement to {of} ran out."
+        case EventKind.RETRACT:
+            return (
+                f"On {at}, the import {event.actor} was undone: its claim of an agreement to {of} no longer counts."
+            )
         case EventKind.REASSIGN:
             return f"On {at}, the number was found to have a new owner; agreements of the earlier owner ended."
         case _:

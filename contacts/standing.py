@@ -4,7 +4,7 @@ Events are taken by `occurred_at`; at the same instant an opt-out comes after an
 The tables `ConsentState` and `Suppression` are copies of what this says (`contacts/consent.py` writes them).
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -55,7 +55,36 @@ class Standing:
 def fold(events: Iterable[ConsentEvent]) -> Standing:
     """The standing after all of `events` of one phone, in whatever order they are given."""
     ordered = sorted(events, key=_moment)
-    standing = Standing(brands=frozenset(event.brand_id for event in ordered if event.brand_id is not None))
+    brands = frozenset(event.brand_id for event in ordered if event.brand_id is not None)
+    standing = _walk(ordered, brands=brands)
+    counting = still_claimed(ordered)
+    return standing if len(counting) == len(ordered) else _lowered(standing, to=_walk(counting, brands=brands))
+
+
+def still_claimed(events: Sequence[ConsentEvent]) -> Sequence[ConsentEvent]:
+    """The events without the claims of imports that were undone."""
+    undone = {event.actor for event in events if event.kind == EventKind.RETRACT}
+    if not undone:
+        return events
+    return [event for event in events if event.kind != EventKind.IMPORT or event.actor not in undone]
+
+
+def _lowered(standing: Standing, *, to: Standing) -> Standing:
+    """What stands without the claims that were taken back: never more than stood with them.
+
+    So consent given elsewhere survives, and nothing that a claim had covered up comes alive behind it.
+    """
+    for key, agreement in standing.agreements.items():
+        without = to.agreements.get(key)
+        if without is None:
+            to.agreements[key] = replace(agreement, is_active=False, is_opted_out=False)
+        elif without.is_active and not agreement.is_active:
+            to.agreements[key] = replace(without, is_active=False)
+    return to
+
+
+def _walk(ordered: Iterable[ConsentEvent], *, brands: frozenset[int]) -> Standing:
+    standing = Standing(brands=brands)
     for event in ordered:
         if event.kind in _GRANTS:
             _grant(standing, event)

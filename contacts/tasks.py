@@ -5,7 +5,8 @@ import time
 import structlog
 from django.utils import timezone
 
-from contacts import anchoring, importing, retention
+from contacts import anchoring, import_lease, importing, retention, undoing
+from contacts.models import ImportState
 from smsdesk import wakeups
 
 log = structlog.get_logger(__name__)
@@ -16,11 +17,19 @@ def run_import(import_id: int) -> None:
         wakeups.wake(importing.RUN, import_id)
 
 
+def undo_import(import_id: int) -> None:
+    if undoing.run(import_id):
+        wakeups.wake(undoing.RUN, import_id)
+
+
+_WORK = {ImportState.RUNNING: importing.RUN, ImportState.UNDOING: undoing.RUN}
+
+
 def tend_imports() -> None:
     """For the minute tick: heals imports whose worker died or whose wake-up was lost, discards abandoned files."""
     importing.discard_abandoned(now=timezone.now())
-    for import_id in importing.stalled().values_list("pk", flat=True):
-        wakeups.wake(importing.RUN, import_id)
+    for import_id, state in import_lease.stalled().values_list("pk", "state"):
+        wakeups.wake(_WORK[ImportState(state)], import_id)
 
 
 DAILY = "contacts.tasks.daily"

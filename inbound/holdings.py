@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 from datetime import datetime
 
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 
 from contacts import holdings, retention
-from contacts.holdings import Holding, Record
-from contacts.models import Contact
+from contacts.holdings import Holding, Record, Traces
+from contacts.models import Contact, ContactImport
 from inbound.models import Conversation, Draft, InboundMessage, Note
 
 
@@ -36,6 +36,10 @@ class Texts(Holding):
     def erase(self, contact: Contact, *, now: datetime) -> None:
         _texts(contact).update(text="", raw={}, phone="", contact=None, conversation=None)
 
+    def traces(self, made_by: ContactImport, *, since: datetime) -> Traces:
+        texts = InboundMessage.objects.filter(subscriber_key=OuterRef("subscriber_key"), received_at__gte=since)
+        return {"they wrote to us": Exists(texts)}
+
 
 @holdings.add
 class Conversations(Holding):
@@ -62,6 +66,9 @@ class Conversations(Holding):
     def erase(self, contact: Contact, *, now: datetime) -> None:
         InboundMessage.objects.filter(conversation__contact=contact).update(conversation=None)
         Conversation.objects.filter(contact=contact).delete()
+
+    def traces(self, made_by: ContactImport, *, since: datetime) -> Traces:
+        return {"they have a conversation": Exists(Conversation.objects.filter(contact=OuterRef("pk")))}
 
 
 def _texts(contact: Contact) -> "QuerySet[InboundMessage]":

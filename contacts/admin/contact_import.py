@@ -35,6 +35,7 @@ class ContactImportAdmin(BaseModelAdmin):
                 ("start/", "start", import_views.start),
                 ("cancel/", "cancel", import_views.cancel),
                 ("resume/", "resume", import_views.resume),
+                ("undo/", "undo", import_views.undo),
                 ("errors.csv", "errors", import_views.errors_csv),
             )
         ]

@@ -1,7 +1,7 @@
 from contacts.models.anchor import LedgerAnchor
 from contacts.models.brand import Brand, Purpose
 from contacts.models.contact import Contact, ContactList, ListMembership, ZoneSource
-from contacts.models.contact_import import ContactImport, ImportChunk, ImportProblem, ImportState
+from contacts.models.contact_import import ContactImport, ImportChunk, ImportProblem, ImportState, UndoStep
 from contacts.models.ledger import (
     Basis,
     ConsentEvent,
@@ -43,5 +43,6 @@ __all__ = [
     "Suppression",
     "Tag",
     "Tagging",
+    "UndoStep",
     "ZoneSource",
 ]

@@ -14,6 +14,16 @@ class ImportState(models.TextChoices):
     FINISHED = "finished", "Finished"
     CANCELLED = "cancelled", "Cancelled"
     FAILED = "failed", "Failed"
+    UNDOING = "undoing", "Being undone"
+    UNDONE = "undone", "Undone"
+
+
+class UndoStep(models.TextChoices):
+    """What is taken back first to last: a person on a list, or with consent, is not removed."""
+
+    CONSENT = "consent", "Consent"
+    PLACES = "places", "List places"
+    PEOPLE = "people", "People"
 
 
 class ContactImport(PublicIdModel):
@@ -46,6 +56,13 @@ class ContactImport(PublicIdModel):
     duplicate = models.BigIntegerField(default=0)
     invalid = models.BigIntegerField(default=0)
     suppressed = models.BigIntegerField(default=0)  # imported, and still suppressed
+    marks = models.JSONField(default=dict)  # the last event, list place and contact before it started
+    undo_step = models.CharField(max_length=10, choices=UndoStep, blank=True)
+    undo_cursor = models.BigIntegerField(default=0)  # the last row of that step that is done
+    undo_done = models.JSONField(default=dict)  # step → how many were taken back
+    undo_left = models.JSONField(default=dict)  # why something was left → how many
+    undo_started_at = models.DateTimeField(null=True)
+    undone_at = models.DateTimeField(null=True)
     failure = models.CharField(max_length=300, blank=True)
     token = models.UUIDField(null=True)
     lease_until = models.DateTimeField(null=True)

@@ -22,6 +22,7 @@ class EventKind(models.TextChoices):
     LIFT = "lift", "Suppression lifted by the person"
     ERASE = "erase", "Data erased"
     IMPORT = "import", "Imported"
+    RETRACT = "retract", "Import's claim taken back"
     OVERRIDE = "override", "Time zone stated"
 
 
@@ -79,7 +80,7 @@ class ConsentEvent(models.Model):
     occurred_at = models.DateTimeField()
     recorded_at = models.DateTimeField()
     source = models.CharField(max_length=10, choices=ConsentSource)
-    actor = models.CharField(max_length=150, blank=True)  # user name, API key prefix, or "" for the person
+    actor = models.CharField(max_length=150, blank=True)  # user name, API key prefix, import, or "" for the person
     expires_at = models.DateTimeField(null=True, blank=True)  # of consent that was given for a time
     is_proven = models.BooleanField(default=False)  # the evidence had every field the rules ask for
     evidence_commitment = models.CharField(max_length=64, blank=True)

@@ -23,9 +23,8 @@ class InboundMessage(PublicIdModel):
     gateway_id = models.CharField(max_length=128, blank=True)
     phone = models.CharField(max_length=32)  # canonical E.164, or as given when it is not a number
     subscriber_key = models.CharField(max_length=44)
-    contact = models.ForeignKey(
-        Contact, on_delete=models.SET_NULL, null=True, related_name="inbound_messages", db_index=False
-    )
+    # Indexed for the database itself, which looks here whenever a contact is deleted.
+    contact = models.ForeignKey(Contact, on_delete=models.SET_NULL, null=True, related_name="inbound_messages")
     sender = models.ForeignKey(Sender, on_delete=models.PROTECT, null=True, related_name="+", db_index=False)
     conversation = models.ForeignKey(
         "inbound.Conversation", on_delete=models.PROTECT, null=True, related_name="inbound_messages"
