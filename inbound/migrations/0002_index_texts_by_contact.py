@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('contacts', '0005_undo_of_imports'),
+        ('contacts', '0001_initial'),
         ('inbound', '0001_initial'),
     ]
 
