@@ -17,6 +17,7 @@ import time
 from pathlib import Path
 
 from tests import world
+from tests.benchmarks import gauge
 
 FOREVER = 3600.0
 
@@ -66,19 +67,19 @@ def measure(desk: world.World, options: argparse.Namespace) -> dict[str, object]
         cwd=world.ROOT,
         stdout=subprocess.PIPE,
     )
-    memory: dict[int, int] = {}
+    memory: dict[int, float] = {}
     begun = time.monotonic()
     while probe.poll() is None and time.monotonic() - begun < FOREVER:
-        _watch(cluster.pid, memory)
+        _watch(cluster, memory)
         time.sleep(0.2)
     times = json.loads(probe.communicate()[0].splitlines()[-1])
-    carrier_seconds = _cpu_seconds(carrier.pid)
+    carrier_seconds = gauge.cpu_seconds(carrier.pid)
     world.end(carrier)
     return {**_figures(desk, options, times, memory), "carrier_cpu_seconds": carrier_seconds}
 
 
 def _figures(
-    desk: world.World, options: argparse.Namespace, times: dict[str, float], memory: dict[int, int]
+    desk: world.World, options: argparse.Namespace, times: dict[str, float], memory: dict[int, float]
 ) -> dict[str, object]:
     accepted = desk.carrier_log("accepted")
     references = {line["reference"] for line in accepted}
@@ -96,7 +97,7 @@ def _figures(
         "seconds": round(sending, 2),
         "accepted": len(accepted),
         "duplicates": 2 * len(accepted) - len(references) - len(numbers),
-        "worker_peak_mb": round(max(memory.values(), default=0) / 1024, 1),
+        "worker_peak_mb": max(memory.values(), default=0.0),
         "queries_per_message": times["queries_per_message"],
         "workers": options.workers,
         "threads": options.threads,
@@ -106,24 +107,10 @@ def _figures(
     }
 
 
-def _watch(group: int, memory: dict[int, int]) -> None:
-    """Peak resident memory of each process of the cluster, in KiB."""
-    for status in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            if int(status.read_text().rpartition(")")[2].split()[2]) != group:
-                continue
-            text = (status.parent / "status").read_text()
-        except OSError:
-            continue
-        peak = next((line for line in text.splitlines() if line.startswith("VmHWM")), "")
-        if peak:
-            pid = int(status.parent.name)
-            memory[pid] = max(memory.get(pid, 0), int(peak.split()[1]))
-
-
-def _cpu_seconds(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return round((int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK"), 2)
+def _watch(group: subprocess.Popen[bytes], memory: dict[int, float]) -> None:
+    """Peak resident memory of each process of the cluster, in MB."""
+    for pid in world.workers_of(group):
+        memory[pid] = max(memory.get(pid, 0.0), gauge.peak_mb(pid))
 
 
 def _options() -> argparse.Namespace:

@@ -1,0 +1,49 @@
+"""Does what the worker does with a started import, task after task, until it is finished."""
+
+import json
+import sys
+
+import django
+
+django.setup()
+
+from django.db import connection  # noqa: E402
+
+from contacts import importing  # noqa: E402
+from contacts.models import ConsentEvent, ConsentState, ContactImport, ImportState  # noqa: E402
+from tests.benchmarks import gauge  # noqa: E402
+
+
+def main(import_id: int) -> None:
+    taken = gauge.Taken()
+    database = _Backend()
+    while importing.run(import_id):
+        pass
+    done = ContactImport.objects.get(pk=import_id)
+    if done.state != ImportState.FINISHED:
+        raise SystemExit(f"The import is {done.state}: {done.failure}")
+    rows = done.created + done.updated + done.duplicate + done.invalid
+    figures = taken.figures(rows)
+    written = (ConsentEvent.objects.count(), ConsentState.objects.count(), done.list.memberships.count())
+    if set(written) != {done.created} or done.created != rows:
+        problems = [f"{problem.value}: {problem.reason}" for problem in done.problems.all()[:3]]
+        raise SystemExit(f"Of {rows} rows {done.created} were created, with {written} records: {problems}")
+    print(json.dumps({**figures, "database_cpu_seconds": database.cpu_seconds()}))
+
+
+class _Backend:
+    """The CPU time of PostgreSQL's process for our connection, where it runs on this machine; else 0."""
+
+    def __init__(self) -> None:
+        self._pid = 0
+        if connection.vendor == "postgresql":
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_backend_pid()")
+                self._pid = cursor.fetchone()[0]
+
+    def cpu_seconds(self) -> float:
+        return gauge.cpu_seconds(self._pid) if self._pid else 0.0
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))

@@ -1,0 +1,45 @@
+"""What a process took, read from /proc."""
+
+import os
+import resource
+import time
+from pathlib import Path
+
+
+def peak_mb(pid: int | str = "self") -> float:
+    """Most memory the process ever had resident; 0 when it is gone."""
+    try:
+        text = Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return 0.0
+    peak = next((line for line in text.splitlines() if line.startswith("VmHWM")), "VmHWM: 0 kB")
+    return round(int(peak.split()[1]) / 1024, 1)
+
+
+def cpu_seconds(pid: int | str = "self") -> float:
+    """User and system time of all its threads."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return round((int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK"), 2)
+
+
+class Taken:
+    """Seconds and CPU seconds of this process since it was made."""
+
+    def __init__(self) -> None:
+        self._wall, self._cpu = time.monotonic(), _own_cpu()
+
+    def figures(self, rows: int) -> dict[str, float]:
+        """As they stand in a benchmark's result: time, rate, and the peak of this process since it began."""
+        seconds = time.monotonic() - self._wall
+        return {
+            "rows": rows,
+            "seconds": round(seconds, 3),
+            "rows_per_second": round(rows / seconds),
+            "cpu_seconds": round(_own_cpu() - self._cpu, 2),
+            "peak_mb": peak_mb(),
+        }
+
+
+def _own_cpu() -> float:
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime
