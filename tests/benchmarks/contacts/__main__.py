@@ -1,8 +1,8 @@
 """How fast contacts are at size: `python -m tests.benchmarks.contacts --rows 1000000 --json`.
 
-A database of its own (PostgreSQL when DATABASE_URL says so, else SQLite), filled by the real import. Each part works in
-processes of its own, so that its peak memory is its own, and, where the machine has a raw limit for the same work,
-gives the ratio to it: `ratio` 0.5 means half as fast as the database alone.
+A database of its own (PostgreSQL when DATABASE_URL says so, else SQLite), filled by the real import. Each part
+works in processes of its own, so that its peak memory is its own, and, where the machine has a raw limit for the
+same work, gives the ratio to it: `ratio` 0.5 means half as fast as the database alone.
 """
 
 import argparse

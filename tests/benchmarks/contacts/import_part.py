@@ -1,4 +1,4 @@
-"""The import: a file with phones, names, cities and a claim of marketing consent, into a list, until its last row."""
+"""The import: a file with phones, names, cities and a claim of marketing consent, into a list."""
 
 import subprocess
 import sys

@@ -1,7 +1,7 @@
-"""The limit of the machine: the very rows the import wrote, put into tables of the same shape by the database alone.
+"""The limit of the machine: the rows the import wrote, put into tables of the same shape by the database alone.
 
-COPY of each table's rows on PostgreSQL, INSERT … SELECT on SQLite, with the same columns and indexes, without foreign
-keys and triggers, in one transaction.
+COPY of each table's rows on PostgreSQL, INSERT … SELECT on SQLite, with the same columns and indexes, without
+foreign keys and triggers, one transaction for each table.
 """
 
 import json
