@@ -1,6 +1,6 @@
 """Phone numbers: what we accept, what a number tells about its owner, and the key that stands for a person.
 
-The only module that knows `phonenumbers`. Parsing is strict because the library is not: it reads
+With `area_codes` the only module that knows `phonenumbers`. Parsing is strict because the library is not: it reads
 `call +1650… now`, vanity letters and `1.65E+10` as numbers, and a wrong number is somebody else's phone.
 """
 
@@ -18,6 +18,7 @@ from django.core.exceptions import ImproperlyConfigured
 from phonenumbers.phonenumberutil import is_number_type_geographical
 from phonenumbers.tzdata import TIMEZONE_DATA, TIMEZONE_LONGEST_PREFIX
 
+from smsdesk import area_codes
 from smsdesk.errors import Invalid
 
 
@@ -79,21 +80,6 @@ _EXTENSION = re.compile(r"[0-9)]\W*(;|,|#|x|ext|extension|доб)\W*(=\W*)?\d{1,
 # +1 and ten digits: what they are hangs on the first seven; in Barbados (246) and Jamaica (876) on more.
 _NORTH_AMERICAN = re.compile(r"\+1(?!246|876)[0-9]{10}")
 _E164 = re.compile(r"\+[1-9][0-9]{4,14}")
-
-# Area codes that lie over the whole territory of an older one; the zone data knows only their main city. Put
-# together from general knowledge, not checked against the numbering administrator's lists: an overlay that is
-# missing here has the zones of its main city only. The zones themselves are never typed here.
-_OVERLAYS = {
-    "208": ("986",),
-    "250": ("236", "257", "672", "778"),
-    "270": ("364",),
-    "418": ("367", "581"),
-    "423": ("729",),
-    "541": ("458",),
-    "709": ("879",),
-    "812": ("930",),
-    "850": ("448",),
-}
 
 
 def parse(text: str, *, default_region: str) -> Phone:
@@ -277,7 +263,7 @@ def _lookup(e164: str) -> _Plan:
 
 def _zones(digits: str, *, country_code: str, is_geographical: bool) -> tuple[str, ...]:
     if country_code == "1":
-        return _area_code_zones().get(digits[1:4]) or tuple(sorted(TIMEZONE_DATA["1"]))
+        return area_codes.time_zones(digits[1:4])
     # A mobile number says nothing about a place inside its country; `time_zones_for_geographical_number` would
     # put every Australian into Sydney.
     known = digits if is_geographical else country_code
@@ -285,19 +271,3 @@ def _zones(digits: str, *, country_code: str, is_geographical: bool) -> tuple[st
         if known[:length] in TIMEZONE_DATA:
             return tuple(sorted(zone for zone in TIMEZONE_DATA[known[:length]] if zone != "Etc/Unknown"))
     return ()
-
-
-@lru_cache(maxsize=1)
-def _area_code_zones() -> dict[str, tuple[str, ...]]:
-    """Zones of each +1 area code: the union over all its exchanges, and over the code it is an overlay of.
-
-    The longest prefix alone would answer New York for all of +1 850, half of which lives by Chicago's clock.
-    """
-    found: dict[str, set[str]] = {}
-    for prefix, zones in TIMEZONE_DATA.items():
-        if prefix.startswith("1") and len(prefix) >= 4:
-            found.setdefault(prefix[1:4], set()).update(zones)
-    for parent, overlays in _OVERLAYS.items():
-        union = set().union(*(found.get(code, ()) for code in (parent, *overlays)))
-        found.update(dict.fromkeys((parent, *overlays), union))
-    return {code: tuple(sorted(zones - {"Etc/Unknown"})) for code, zones in found.items()}
