@@ -17,7 +17,8 @@ def apply(beyond: Beyond, *, contact_id: int | None, brand: Brand, permanent: bo
         return
     if beyond is Beyond.MARK_DEAD:
         if permanent:
-            Contact.objects.filter(pk=contact_id).update(is_dead=True)
+            alive = Contact.objects.filter(pk=contact_id, dead_since=None)
+            alive.update(dead_since=clock.database_now())
         return
     with transaction.atomic():
         for contact in consent.lock([contact_id]):

@@ -3,13 +3,13 @@
 One way for all: the send path under the contacts' locks, the waterfall before launch, the contact page, the API.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from campaigns.models import Campaign, CampaignState, OutboundMessage, Sender
-from contacts import facts, gathering, permission, quiet_hours
+from contacts import facts, gathering, permission
 from contacts.gathering import PERSON_FIELDS, Person
 from contacts.models import Brand, ConsentSource, Contact, Purpose
 
@@ -63,19 +63,30 @@ _LEFT_ALONE = Decision(False, "", None, None)
 
 
 def context_of(
-    sender: Sender, *, purpose: str, brand: Brand | None = None, send_by: datetime | None = None
+    sender: Sender,
+    *,
+    purpose: str,
+    brand: Brand | None = None,
+    send_by: datetime | None = None,
+    campaign: Campaign | None = None,
 ) -> facts.Context:
     """What everybody a message goes to shares."""
-    speaks = brand or sender.brand
-    return facts.Context(
-        purpose=purpose,
-        brand_id=speaks.pk,
-        brand_name=speaks.name,
-        is_paused=speaks.sending_paused,
+    context = replace(
+        gathering.base_context(brand or sender.brand, purpose=purpose),
         sender=sender.value,
         sender_kind=sender.kind,
         is_sender_registered=sender.is_registered,
+        registered_in=frozenset({sender.country, *sender.registered_in}),
         send_by=send_by,
+    )
+    if campaign is None:
+        return context
+    ages = [age for age in (context.age_min, campaign.min_age) if age is not None]
+    return replace(
+        context,
+        age_min=max(ages, default=None),
+        restricted=campaign.get_restricted_display().lower() if campaign.restricted else "",
+        when_capped=campaign.when_capped,
     )
 
 
@@ -86,8 +97,8 @@ def judge_all(
     at: datetime,
     bodies: Sequence[str | None] | None = None,
 ) -> list[facts.Verdict]:
-    """A verdict per person, in order: three queries whatever their number."""
-    known = gathering.standing([person.subscriber_key for person in people])
+    """A verdict per person, in order: three queries whatever their number, four where a cap bears on them."""
+    known = gathering.know(people, contexts=[context], at=at)
     about = gathering.facts_of(people, context=context, known=known, bodies=bodies)
     return [permission.judge(one, at) for one in about]
 
@@ -97,25 +108,22 @@ def explain(
 ) -> facts.Verdict:
     """What may be sent to this contact from this sender now, and why."""
     context = context_of(sender, purpose=purpose)
-    return permission.judge(gathering.facts_about(contact, context=context, body=body), at)
+    return permission.judge(gathering.facts_about(contact, context=context, at=at, body=body), at)
 
 
 def decide(rows: Sequence[Leaving], *, sender: Sender, present: Collection[int], at: datetime) -> list[Decision]:
     """The authoritative decision on each row; the caller holds the locks of the contacts in `present`."""
-    sending = set(
-        Campaign.objects.filter(
-            pk__in={row.campaign_id for row in rows if row.campaign_id}, state=CampaignState.SENDING
-        ).values_list("pk", flat=True)
+    sending = Campaign.objects.filter(state=CampaignState.SENDING).in_bulk(
+        {row.campaign_id for row in rows if row.campaign_id}
     )
-    paused = Brand.objects.filter(pk=sender.brand_id, sending_paused=True).exists()
-    known = gathering.standing([row.subscriber_key for row in rows])
-    judging = _Judging(sender, paused=paused, known=known, at=at)
+    judging = _Judging(sender, sending=sending, at=at)
+    judging.gather([row for row in rows if row.contact_id in present])
     decisions = []
     for row in rows:
         if row.campaign_id and row.campaign_id not in sending:
             decisions.append(_LEFT_ALONE)
         elif row.contact_id not in present:
-            decisions.append(_gone(known.get(row.subscriber_key), at))
+            decisions.append(_gone(row.subscriber_key, at))
         elif row.refusal:
             decisions.append(_blocked(row.refusal, at, detail={"fields": ", ".join(row.missing)}))
         else:
@@ -124,20 +132,26 @@ def decide(rows: Sequence[Leaving], *, sender: Sender, present: Collection[int],
 
 
 class _Judging:
-    """Contexts are shared by the rows of a batch that have the same purpose and end."""
+    """Contexts are shared by the rows of a batch that have the same purpose, end and campaign."""
 
-    def __init__(self, sender: Sender, *, paused: bool, known: dict[str, gathering.Standing], at: datetime) -> None:
+    def __init__(self, sender: Sender, *, sending: Mapping[int, Campaign], at: datetime) -> None:
         self._sender = sender
-        self._paused = paused
-        self._known = known
+        self._brand = Brand.objects.get(pk=sender.brand_id)  # as it is now: its switch may have been turned
+        self._sending = sending
         self._at = at
-        self._contexts: dict[tuple[str, datetime | None], facts.Context] = {}
-        self._version = quiet_hours.load_rules().version
+        self._contexts: dict[tuple[str, datetime | None, int | None], facts.Context] = {}
+        self._known = gathering.Known({})
+        self._version = gathering.rules_version()
+
+    def gather(self, rows: Sequence[Leaving]) -> None:
+        for row in rows:
+            # The phone on the message is the one that counts, whatever the contact has become meanwhile.
+            row.person.phone, row.person.subscriber_key = row.phone, row.subscriber_key
+        contexts = [self._context(row) for row in rows]
+        self._known = gathering.know([row.person for row in rows], contexts=contexts, at=self._at)
 
     def decide(self, row: Leaving) -> Decision:
         context = self._context(row)
-        # The phone on the message is the one that counts, whatever the contact has become meanwhile.
-        row.person.phone, row.person.subscriber_key = row.phone, row.subscriber_key
         about = gathering.facts_of([row.person], context=context, known=self._known, bodies=[row.body])[0]
         if row.compliance_kind:
             about = _of_compliance(about, row, at=self._at)
@@ -155,14 +169,19 @@ class _Judging:
             until = self._at + LOOK_AGAIN
         if until is not None:
             record["until"] = until.isoformat()
-        return Decision(verdict.outcome == "allowed", verdict.code, until, record)
+        may_leave = verdict.outcome == "allowed"
+        if may_leave:
+            self._known.note_sent(row.subscriber_key, purpose=row.purpose, brand_id=context.brand_id, at=self._at)
+        return Decision(may_leave, verdict.code, until, record)
 
     def _context(self, row: Leaving) -> facts.Context:
-        key = (row.purpose, row.send_by)
+        key = (row.purpose, row.send_by, row.campaign_id)
         known = self._contexts.get(key)
         if known is None:
-            known = context_of(self._sender, purpose=row.purpose, send_by=row.send_by)
-            known = self._contexts[key] = replace(known, is_paused=self._paused)
+            campaign = self._sending.get(row.campaign_id) if row.campaign_id else None
+            known = self._contexts[key] = context_of(
+                self._sender, purpose=row.purpose, brand=self._brand, send_by=row.send_by, campaign=campaign
+            )
         return known
 
 
@@ -200,10 +219,11 @@ def permission_parts(body: str, brand: str) -> frozenset[str]:
     return frozenset(part for part, found in marks.items() if found)
 
 
-def _gone(known: gathering.Standing | None, at: datetime) -> Decision:
-    """The row outlived its contact: erased, or deleted some other way."""
-    erased = [one.since for one in known.suppressions if one.source == ConsentSource.ERASURE] if known else []
-    if erased and erased[0]:
+def _gone(subscriber_key: str, at: datetime) -> Decision:
+    """The row outlived its contact: erased, or deleted some other way. Rare, so it may ask by itself."""
+    stands = gathering.standing([subscriber_key]).get(subscriber_key, gathering.Standing())
+    erased = [one.since for one in stands.suppressions if one.source == ConsentSource.ERASURE and one.since]
+    if erased:
         return _blocked("ERASED", at, detail={"date": f"{erased[0]:%Y-%m-%d}"})
     return _blocked("CONTACT_GONE", at)
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from campaigns import rendering
 from campaigns.models import Campaign, Sender, SenderKind
-from contacts import permission, wording
+from contacts import routes, wording
 from contacts.models import Brand, Purpose
 from smsdesk.errors import DomainError
 
@@ -107,7 +107,7 @@ def _route(sender: Sender | None) -> list[Finding]:
         return []
     findings = []
     if sender.kind == SenderKind.ALPHANUMERIC:
-        there = ", ".join(sorted(permission.NO_ALPHANUMERIC))
+        there = ", ".join(sorted(routes.NO_ALPHANUMERIC))
         message = f"The name {sender} cannot send to numbers in {there}; people there are skipped."
         findings.append(Finding("SENDER_NOT_ALLOWED", message, "Choose a number for them.", False))
     if not sender.is_registered:

@@ -1,6 +1,6 @@
 """What the outbound ledger tells of one phone: every decision, and what became of the message."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import datetime
 from typing import Any
 
@@ -8,9 +8,10 @@ from django.db.models import QuerySet
 from django.utils.dateparse import parse_datetime
 
 from campaigns import recipients
-from campaigns.models import OutboundMessage, OutboundState
-from contacts import testimony
+from campaigns.models import MessageKind, OutboundMessage, OutboundState
+from contacts import frequency, testimony
 from contacts.testimony import Decision
+from smsdesk import bulk_sql
 
 _PAGE = 500
 # Told as having left: those that surely did, and those nobody can be sure of.
@@ -33,6 +34,16 @@ def decisions_on(subscriber_key: str) -> Iterator[Decision]:
     while page := list(_page(rows, after=after)):
         yield from map(_decision, page)
         after = page[-1].pk
+
+
+@frequency.counts
+def sent_before(keys: Collection[str], purpose: str, since: datetime) -> Iterator[tuple[str, int, datetime]]:
+    """Messages that count against a cap: those that left or may have left. Tests and replies do not."""
+    rows = OutboundMessage.objects.filter(
+        bulk_sql.among("subscriber_key", keys), purpose=purpose, submitted_at__gt=since, state__in=_MAY_HAVE_LEFT
+    ).exclude(kind__in=[MessageKind.TEST, MessageKind.REPLY])
+    found: Any = rows.values_list("subscriber_key", "brand_id", "submitted_at")
+    yield from found.iterator(chunk_size=_PAGE)
 
 
 def _page(rows: "QuerySet[OutboundMessage]", *, after: int) -> "QuerySet[OutboundMessage]":

@@ -129,7 +129,11 @@ def _examine(
     )
     chunk = [eligibility.Person(*values[1:]) for values in found]
     context = eligibility.context_of(
-        campaign.sender, purpose=campaign.purpose, brand=campaign.brand, send_by=campaign.send_by
+        campaign.sender,
+        purpose=campaign.purpose,
+        brand=campaign.brand,
+        send_by=campaign.send_by,
+        campaign=campaign,
     )
     texts = [_text(person, template, brand=campaign.brand.name) for person in chunk]
     bodies = [text.body if text and not text.code else None for text in texts]

@@ -6,6 +6,8 @@ from datetime import date, datetime, timedelta
 from typing import Literal
 
 from contacts import quiet_hours, reasons
+from contacts.frequency import Cap, Sent
+from contacts.rule_book import Rule
 
 Outcome = Literal["allowed", "deferred", "blocked"]
 
@@ -20,6 +22,7 @@ class Consent:
     given_at: datetime
     expires_at: datetime | None = None
     is_active: bool = True  # False: opted out, ended or run out
+    ended_by: str = ""  # the kind of event that ended it
     is_confirmed: bool = False  # double opt-in
     is_proven: bool = True
     event_id: int | None = None
@@ -44,18 +47,20 @@ class Context:
     brand_name: str
     is_paused: bool = False  # the brand's kill switch
     sender: str = ""  # as people know it, for the sentence
-    sender_kind: str = ""  # campaigns.SenderKind; only "alphanumeric" changes anything
+    sender_kind: str = ""  # campaigns.SenderKind
     is_sender_registered: bool = True
+    registered_in: frozenset[str] | None = None  # countries the sender is registered in; None: not asked
     has_optout_link: bool = False  # the text carries a web opt-out, for senders nobody can answer
     needs_confirmation: bool = False  # the program wants double opt-in
     age_min: int | None = None
     countries_blocked: frozenset[str] = frozenset({"TR"})  # marketing is refused there
-    cap: int | None = None  # at most so many marketing messages in 24 h
+    caps: tuple[Cap, ...] = ()  # the desk's, of this brand and purpose; a state's come with its rule
+    when_capped: str = ""  # wait or skip, whatever the caps say; "": as each of them says
     quiet_applies: bool = False  # quiet hours although the purpose is not marketing
     margin: timedelta = quiet_hours.MARGIN
     send_by: datetime | None = None  # end of the offer
     has_marketing: bool = False  # the sender declares that the content is promotional
-    is_restricted: bool = False  # content of a restricted category (SHAFT)
+    restricted: str = ""  # the restricted category (SHAFT) the content is of
     compliance_kind: str = ""  # optout_confirm, help_reply, optin_confirm
     compliance_parts: frozenset[str] = frozenset()  # what an opt-in confirmation contains, of OPTIN_PARTS
     provider_confirms: bool = False  # the provider answers STOP itself
@@ -74,14 +79,14 @@ class Facts:
     region: str  # ISO country of the number; "" unknown
     kind: str  # phones.NumberKind ("invalid": no number), or a number lookup's "fixed"
     zones: tuple[str, ...]
-    rules: tuple[quiet_hours.Rule, ...]
+    rules: tuple[Rule, ...]
     consents: tuple[Consent, ...] = ()
     suppressions: tuple[Suppressed, ...] = ()
     body: str | None = None  # rendered text; None: the checks of content are skipped
     last_inbound_at: datetime | None = None
-    recent: tuple[datetime, ...] = ()  # marketing messages of the last day, in any order
+    recent: tuple[Sent, ...] = ()  # earlier messages of the purpose, as far back as a cap looks, in any order
     is_held: bool = False
-    is_dead: bool = False
+    dead_since: datetime | None = None
     is_erased: bool = False
     is_reassigned: bool = False
     needs_optout_line: bool = False  # first message of the program, or the last such line is 30 days old

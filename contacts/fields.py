@@ -3,11 +3,14 @@
 import re
 import zoneinfo
 from collections.abc import Callable, Mapping
+from datetime import UTC, date, datetime
 from functools import cache, lru_cache
 
+from contacts.models import LineType
 from smsdesk import sms_text
 from smsdesk.errors import Invalid
 
+EARLIEST_BIRTH = date(1900, 1, 1)
 MAX_ATTRIBUTES = 50
 MAX_ATTRIBUTE_LENGTH = 500
 _ATTRIBUTE_NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
@@ -153,8 +156,38 @@ def _one_line(value: str) -> str:
     return " ".join("".join(c if c.isprintable() else " " for c in sms_text.clean(value)).split())
 
 
+def _birth_date(value: str) -> str:
+    try:
+        born = date.fromisoformat(value)
+    except ValueError:
+        born = None
+    if born is None or not EARLIEST_BIRTH <= born <= datetime.now(UTC).date():
+        raise Invalid(
+            "invalid_birth_date",
+            "This is not a birth date.",
+            field="birth_date",
+            value=value[:40],
+            cure="Write it as 1990-05-17.",
+        )
+    return born.isoformat()
+
+
+def _line_type(value: str) -> str:
+    if value not in LineType.values:
+        raise Invalid(
+            "invalid_line_type",
+            "A number lookup gives no such kind of line.",
+            field="line_type",
+            value=value[:40],
+            cure=f"Use one of {', '.join(filter(None, LineType.values))}, or leave it empty.",
+        )
+    return value
+
+
 _RULES: dict[str, Callable[[str], str]] = {
     "name": _name,
+    "birth_date": _birth_date,
+    "line_type": _line_type,
     "external_id": _external_id,
     "language": _language,
     "region": _region,

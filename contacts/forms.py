@@ -27,7 +27,10 @@ class ContactForm(forms.ModelForm[Contact]):
 
     class Meta:
         model = Contact
-        fields = ["phone", "name", "external_id", "language", "region", "time_zone", "attributes"]
+        fields = [
+            "phone", "name", "external_id", "language", "region", "time_zone", "birth_date", "line_type",
+            "attributes",
+        ]  # fmt: skip
         help_texts = {
             "external_id": "How your other systems call this person.",
             "language": "A code like en or pt-BR.",
@@ -65,6 +68,10 @@ class ContactForm(forms.ModelForm[Contact]):
 
     def clean_time_zone(self) -> str:
         return self._clean_text("time_zone")
+
+    def clean_birth_date(self) -> str:
+        born = self.cleaned_data["birth_date"]
+        return _checked(lambda: rules.clean("birth_date", born.isoformat() if born else ""))
 
     def clean_attributes(self) -> dict[str, str]:
         given = self.cleaned_data["attributes"] or {}

@@ -1,18 +1,23 @@
-"""What `permission.judge` needs to know of people, gathered in bulk: three queries for any number of them."""
+"""What `permission.judge` needs to know of people, gathered in bulk: three queries for any number of them.
+
+One more asks what they were sent, where a cap bears on any of them.
+"""
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import date, datetime
 from typing import Any
 
-from contacts import facts, permission, quiet_hours
-from contacts.models import Brand, ConsentState, Contact, Hold, Purpose, Suppression, ZoneSource
-from smsdesk import bulk_sql, phones
+from contacts import facts, frequency, permission, rule_book
+from contacts.frequency import Sent
+from contacts.models import Brand, ConsentState, Contact, EventKind, Hold, Purpose, Suppression, ZoneSource
+from contacts.rule_book import Rule
+from smsdesk import area_codes, bulk_sql, phones
 
 PERSON_FIELDS = (
     "phone", "subscriber_key", "name", "external_id", "language", "country", "region",
-    "time_zone", "time_zone_source", "attributes", "is_dead", "last_inbound_at",
+    "time_zone", "time_zone_source", "attributes", "birth_date", "line_type", "dead_since", "last_inbound_at",
 )  # fmt: skip
 
 
@@ -30,7 +35,9 @@ class Person:
     time_zone: str
     time_zone_source: str
     attributes: Mapping[str, Any]
-    is_dead: bool
+    birth_date: date | None
+    line_type: str
+    dead_since: datetime | None
     last_inbound_at: datetime | None
 
 
@@ -42,9 +49,59 @@ class Standing:
     suppressions: tuple[facts.Suppressed, ...] = ()
     is_held: bool = False
 
+    def is_reassigned(self, brand_id: int) -> bool:
+        """Whether consent to the brand ended with a new owner of the number, who has agreed to nothing since."""
+        own = [one for one in self.consents if one.brand_id == brand_id]
+        return any(one.ended_by == EventKind.REASSIGN for one in own) and not any(one.is_active for one in own)
+
+
+@dataclass(slots=True)
+class Known:
+    """What our ledgers say of some phones: where they stand, and what they were sent (by key and purpose)."""
+
+    standing: dict[str, Standing]
+    sent: dict[tuple[str, str], list[Sent]] = field(default_factory=dict)
+
+    def note_sent(self, key: str, *, purpose: str, brand_id: int, at: datetime) -> None:
+        """One more message is on its way: the next one to the same phone in this batch must count it."""
+        self.sent.setdefault((key, purpose), []).append((brand_id, at))
+
 
 _PURPOSES = {purpose: frozenset({purpose}) for purpose in Purpose.values}
 _NOTHING_KNOWN = Standing()
+
+
+def base_context(brand: Brand, *, purpose: str) -> facts.Context:
+    """What everybody shares who gets a message of this brand and purpose, from a number people can answer."""
+    is_marketing = purpose == Purpose.MARKETING
+    return facts.Context(
+        purpose=purpose,
+        brand_id=brand.pk,
+        brand_name=brand.name,
+        is_paused=brand.sending_paused,
+        needs_confirmation=brand.double_opt_in and is_marketing,
+        age_min=brand.min_age,
+        countries_blocked=frozenset(brand.blocked_countries),
+        caps=frequency.load().of(purpose, brand_id=brand.pk),
+    )
+
+
+def rules_version() -> str:
+    """Changes with any row of the desk's rules that bears on a decision: quiet hours, closed days, caps."""
+    return f"{rule_book.load().version}.{frequency.load().version}"
+
+
+def know(people: Sequence[Person], *, contexts: Collection[facts.Context], at: datetime) -> Known:
+    """What our ledgers say of these people, for messages of these contexts at this instant."""
+    known = Known(standing([person.subscriber_key for person in people]))
+    for purpose in {context.purpose or Purpose.MARKETING.value for context in contexts}:
+        caps = [cap for one in contexts if (one.purpose or Purpose.MARKETING) == purpose for cap in one.caps]
+        capped = [person.subscriber_key for person in people if caps or _is_capped_by_law(person, purpose)]
+        since = min([cap.since(at) for cap in caps], default=at - frequency.DAY)
+        since = min(since, at - frequency.DAY)
+        for key, messages in frequency.sent(capped, purpose=purpose, since=since).items():
+            known.sent[key, purpose] = messages
+    return known
 
 
 def standing(subscriber_keys: Collection[str]) -> dict[str, Standing]:
@@ -55,7 +112,7 @@ def standing(subscriber_keys: Collection[str]) -> dict[str, Standing]:
     found: defaultdict[str, Standing] = defaultdict(Standing)
     is_one_of_them = bulk_sql.among("subscriber_key", subscriber_keys)
     states = ConsentState.objects.filter(is_one_of_them).values_list(
-        "subscriber_key", "brand_id", "purpose", "basis", "occurred_at", "expires_at", "is_active",
+        "subscriber_key", "brand_id", "purpose", "basis", "occurred_at", "expires_at", "is_active", "ended_by",
         "is_confirmed", "is_proven", "event_id",
     )  # fmt: skip
     for key, brand, purpose, *rest in states:
@@ -76,55 +133,71 @@ def facts_of(
     people: Sequence[Person],
     *,
     context: facts.Context,
-    known: Mapping[str, Standing],
+    known: Known,
     bodies: Sequence[str | None] | None = None,
 ) -> list[facts.Facts]:
     """The facts about each person, in order; `bodies` are the rendered texts, None where there is none."""
-    book = quiet_hours.load_rules()
     return [
-        _facts(person, context, known.get(person.subscriber_key, _NOTHING_KNOWN), book, body)
+        _facts(person, context, known, body)
         for person, body in zip(people, bodies or [None] * len(people), strict=True)
     ]
 
 
-def facts_about(contact: Contact, *, context: facts.Context, body: str | None = None) -> facts.Facts:
-    """The facts about one contact."""
-    person = Person(*(getattr(contact, name) for name in PERSON_FIELDS))
-    known = standing([contact.subscriber_key])
+def person_of(contact: Contact) -> Person:
+    return Person(*(getattr(contact, name) for name in PERSON_FIELDS))
+
+
+def facts_about(contact: Contact, *, context: facts.Context, at: datetime, body: str | None = None) -> facts.Facts:
+    """The facts about one contact, stored or not: a phone nobody knows may be asked about too."""
+    person = person_of(contact)
+    known = know([person], contexts=[context], at=at)
     return facts_of([person], context=context, known=known, bodies=[body])[0]
 
 
 def may_i(contact: Contact, *, brand: Brand, purpose: Purpose, at: datetime) -> facts.Verdict:
     """ "What may I send now?": the verdict for a text nobody has written yet, from a number people can answer."""
-    context = facts.Context(
-        purpose=purpose, brand_id=brand.pk, brand_name=brand.name, is_paused=brand.sending_paused
-    )
-    return permission.judge(facts_about(contact, context=context), at)
+    context = base_context(brand, purpose=purpose)
+    return permission.judge(facts_about(contact, context=context, at=at), at)
 
 
-def _facts(
-    person: Person,
-    context: facts.Context,
-    known: Standing,
-    book: quiet_hours.RuleBook,
-    body: str | None,
-) -> facts.Facts:
+def _rules(person: Person) -> tuple[Rule, ...]:
+    number_state = area_codes.state(person.phone)
+    return rule_book.load().rules_for(person.country, address_state=person.region, number_state=number_state)
+
+
+def _is_capped_by_law(person: Person, purpose: str) -> bool:
+    return purpose == Purpose.MARKETING and any(rule.cap is not None for rule in _rules(person))
+
+
+def _kind(person: Person) -> str:
+    """What the plan says of the number, checked again since plans change; a lookup knows better than the plan."""
+    kind = phones.kind(person.phone)
+    if person.line_type in permission.NO_TEXTS and kind != phones.NumberKind.INVALID:
+        return person.line_type
+    return kind
+
+
+def _facts(person: Person, context: facts.Context, known: Known, body: str | None) -> facts.Facts:
     stated = person.time_zone_source == ZoneSource.STATED
+    stands = known.standing.get(person.subscriber_key, _NOTHING_KNOWN)
     return facts.Facts(
         context=context,
         number=person.phone,
         region=person.country,
-        kind=phones.kind(person.phone),  # checked when it was stored, but numbering plans change
+        kind=_kind(person),
         zones=phones.time_zones(person.phone),
-        rules=book.rules_for(person.country, person.region),
-        consents=known.consents,
-        suppressions=known.suppressions,
+        rules=_rules(person),
+        consents=stands.consents,
+        suppressions=stands.suppressions,
         body=body,
         last_inbound_at=person.last_inbound_at,
-        is_held=known.is_held,
-        is_dead=person.is_dead,
+        recent=tuple(known.sent.get((person.subscriber_key, context.purpose or Purpose.MARKETING), ())),
+        is_held=stands.is_held,
+        dead_since=person.dead_since,
+        is_reassigned=stands.is_reassigned(context.brand_id),
         # When a person last read how to stop is not recorded: so every marketing text says it, the strict reading.
         needs_optout_line=True,
         contact_zones=(person.time_zone,) if person.time_zone and not stated else (),
         zone_override=person.time_zone if stated else "",
+        birth_date=person.birth_date,
     )

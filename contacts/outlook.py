@@ -47,16 +47,15 @@ class Change:
 
 def answers(contact: Contact, *, brands: Iterable[Brand], at: datetime) -> list[Answer]:
     """The judge's verdict per brand and purpose, from one reading of the ledgers."""
-    known = gathering.standing([contact.subscriber_key])
-    person = gathering.Person(*(getattr(contact, name) for name in gathering.PERSON_FIELDS))
+    person = gathering.person_of(contact)
+    asked = [
+        (brand, purpose, gathering.base_context(brand, purpose=purpose)) for brand in brands for purpose in PURPOSES
+    ]
+    known = gathering.know([person], contexts=[context for _, _, context in asked], at=at)
     found = []
-    for brand in brands:
-        for purpose in PURPOSES:
-            context = facts.Context(
-                purpose=purpose, brand_id=brand.pk, brand_name=brand.name, is_paused=brand.sending_paused
-            )
-            [about] = gathering.facts_of([person], context=context, known=known)
-            found.append(Answer(brand, purpose, permission.judge(about, at)))
+    for brand, purpose, context in asked:
+        [about] = gathering.facts_of([person], context=context, known=known)
+        found.append(Answer(brand, purpose, permission.judge(about, at)))
     return found
 
 

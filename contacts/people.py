@@ -93,8 +93,9 @@ def cleaned(fields: Mapping[str, Any]) -> dict[str, Any]:
             values[name] = rules.clean(name, value or "")
         else:
             raise Invalid("not_a_text", "This is not a text.", field=name, cure="Send a string.")
-    if values.get("external_id") == "":
-        values["external_id"] = None  # many contacts may have none; the column is unique
+    for name in ("external_id", "birth_date"):  # not known is NULL: an id is unique, and a date has no empty text
+        if values.get(name) == "":
+            values[name] = None
     return values
 
 

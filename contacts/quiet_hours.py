@@ -1,70 +1,26 @@
 """When marketing may leave: local half-open windows, every candidate zone and every rule that applies must allow.
 
-Table: `contacts/data/quiet_hours.csv`, seeded into `QuietHoursRule` rows that operators edit.
+Which rules apply to a number says `contacts/rule_book.py`.
 """
 
-import csv
-import hashlib
-import json
-import time
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
-from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import holidays
 
-from contacts.models.quiet_hours import QuietHoursRule, Week, read_windows
+from contacts.rule_book import Rule
 
 HORIZON = timedelta(days=8)  # no common window within it: never
 MARGIN = timedelta(minutes=10)  # kept free before a window closes, for the carrier's delay
 NOT_A_ZONE = "Etc/Unknown"
-_TABLE = Path(__file__).parent / "data" / "quiet_hours.csv"
 _SPAN = timedelta(days=16)  # what one computed timeline covers
 _DAY = timedelta(days=1)
-_FRESH = 3.0  # seconds a process keeps the table before it reads it again
 _MOST_TIMELINES = 20_000
 
 Interval = tuple[datetime, datetime]  # UTC, [from, until)
-
-
-@dataclass(frozen=True, eq=False, slots=True)
-class Rule:
-    """One row of the table for one region. Compared by identity: a new version of the table is new rules."""
-
-    code: str
-    windows: Week
-    closed_on_holidays: bool = False
-    region: str = ""  # whose public holidays: "US-RI", "FR"; for "*" the country of the number
-
-
-@dataclass(frozen=True, eq=False)
-class RuleBook:
-    """The table as it stood at one moment; `version` changes with any row that bears on a decision."""
-
-    version: str
-    weeks: Mapping[str, tuple[Week, bool]]  # code → windows, closed on public holidays
-    _chosen: dict[tuple[str, str], tuple[Rule, ...]]
-
-    def rules_for(self, country: str, region: str) -> tuple[Rule, ...]:
-        """The country's row (`*` when it has none) and, where known and listed, that of the state."""
-        country = "GB" if country in ("GG", "IM", "JE") else country
-        key = (country, region)
-        chosen = self._chosen.get(key)
-        if chosen is None:
-            state = f"{country}-{region}"
-            codes = [country if country in self.weeks else "*"]
-            codes += [state] if region and state in self.weeks else []
-            chosen = self._chosen[key] = tuple(self.rule(code, country=country) for code in codes)
-        return chosen
-
-    def rule(self, code: str, *, country: str) -> Rule:
-        """The row `code`; a book without it (and without `*`) gives a rule that is always closed."""
-        week, closed_on_holidays = self.weeks.get(code, ((None,) * 7, False))
-        return Rule(code, week, closed_on_holidays, country if code == "*" else code)
 
 
 class _Timeline:
@@ -120,7 +76,7 @@ def _allowed(zone: ZoneInfo, rule: Rule, begins: datetime, ends: datetime) -> li
     day = begins.astimezone(zone).date() - _DAY
     while (midnight := _midnight(day, zone)) < ends:
         window = rule.windows[day.weekday()]
-        if window and not (rule.closed_on_holidays and day in _public_holidays(rule.region, day.year)):
+        if window and not is_closed(rule, day):
             for segment_begins, segment_ends in _segments(midnight, _midnight(day + _DAY, zone), zone):
                 local = segment_begins.astimezone(zone)
                 # the UTC instant at which clocks of this segment's offset would show 00:00 of `day`
@@ -131,6 +87,11 @@ def _allowed(zone: ZoneInfo, rule: Rule, begins: datetime, ends: datetime) -> li
                     intervals.append((opens_at, closes_at))
         day += _DAY
     return intervals
+
+
+def is_closed(rule: Rule, day: date) -> bool:
+    """Whether the whole day is closed: added by hand, or a public holiday where the rule closes on those."""
+    return day in rule.closed_days or (rule.closed_on_holidays and day in _public_holidays(rule.region, day.year))
 
 
 def _midnight(day: date, zone: ZoneInfo) -> datetime:
@@ -207,54 +168,3 @@ def is_zone(name: str) -> bool:
     except (ZoneInfoNotFoundError, ValueError, OSError):
         return False
     return True
-
-
-# --- the table ----------------------------------------------------------------------------------------
-
-_read: tuple[float, RuleBook] | None = None
-
-
-def load_rules() -> RuleBook:
-    """The table from the database, at most 3 seconds old; the shipped one while the database has no row."""
-    global _read
-    if _read is None or time.monotonic() - _read[0] > _FRESH:
-        rows = [
-            (rule.code, rule.windows, rule.closed_on_holidays)
-            for rule in QuietHoursRule.objects.filter(is_active=True)
-        ]
-        if not rows and not QuietHoursRule.objects.exists():
-            rows = [
-                (row["code"], json.loads(row["windows_json"]), row["holidays"] == "closed") for row in shipped()
-            ]
-        version = _version(rows)
-        book = _read[1] if _read and _read[1].version == version else book_of(rows)
-        _read = (time.monotonic(), book)
-    return _read[1]
-
-
-def forget_rules() -> None:
-    """Read the table again at the next question: whoever just edited it wants to see the effect."""
-    global _read
-    _read = None
-
-
-def rules_for(country: str, region: str) -> tuple[Rule, ...]:
-    return load_rules().rules_for(country, region)
-
-
-def book_of(rows: Iterable[tuple[str, object, bool]]) -> RuleBook:
-    """A book of (code, windows as stored, closed on public holidays)."""
-    rows = list(rows)
-    weeks = {code: (read_windows(windows), closed) for code, windows, closed in rows}
-    return RuleBook(_version(rows), weeks, {})
-
-
-def shipped() -> list[dict[str, str]]:
-    """The rows of the shipped table, by column."""
-    with _TABLE.open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
-
-
-def _version(rows: Iterable[tuple[str, object, bool]]) -> str:
-    text = json.dumps(sorted((code, json.dumps(windows, sort_keys=True), closed) for code, windows, closed in rows))
-    return hashlib.sha256(text.encode()).hexdigest()[:12]

@@ -8,6 +8,8 @@ SENTENCES: dict[str, str] = {
     "OK_COMPLIANCE_MESSAGE": "May be sent: this message is required by the rules on STOP, HELP and opt-in.",
     "QUIET_HOURS": "Waiting until {until}: it is outside the allowed hours where this person may be ({zones}).",
     "FREQUENCY_CAP": "Waiting until {until}: this person has had {n} messages, the most allowed in {period}.",
+    "FREQUENCY_CAP_REACHED": "Blocked: this person has had {n} messages in {period}, the most allowed, and this "
+    "message does not wait.",
     "SENDING_PAUSED": "Blocked: sending is switched off for this brand.",
     "NUMBER_INVALID": "Blocked: {phone} is not a valid phone number.",
     "NUMBER_NOT_MOBILE": "Blocked: this is a landline or toll-free number and cannot get texts.",
@@ -41,6 +43,7 @@ SENTENCES: dict[str, str] = {
     "CONTENT_PUBLIC_SHORTENER": "Blocked: the text uses a public link shortener ({host}), which carriers filter.",
     "CONTENT_NO_BRAND": "Blocked: the text does not name the brand.",
     "CONTENT_NO_OPTOUT": "Blocked: this message must say how to opt out.",
+    "CONTENT_LINK_NOT_ALLOWED": "Blocked: advertising to {country} may contain no link and no phone number.",
     "CONTENT_SHAFT": "Blocked: the content is restricted ({category}) and the program has no age check.",
     "CONTENT_PROMO_IN_INFORMATIONAL": "Blocked: a transactional message may not advertise.",
     "TZ_UNKNOWN": "Blocked: we cannot tell this person's time zone.",

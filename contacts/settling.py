@@ -13,6 +13,7 @@ from smsdesk import bulk_sql
 
 STATE_FIELDS = (
     "is_active",
+    "ended_by",
     "basis",
     "occurred_at",
     "expires_at",
@@ -52,6 +53,7 @@ def state_of(agreement: Agreement) -> tuple[Any, ...]:
     event = agreement.event
     return (
         agreement.is_active,
+        agreement.ended_by,
         event.basis,
         event.occurred_at,
         event.expires_at,

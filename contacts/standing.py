@@ -29,6 +29,7 @@ class Agreement:
     is_active: bool
     is_confirmed: bool = False
     is_opted_out: bool = False  # ended by an opt-out, so the person's return may revive it
+    ended_by: str = ""  # the kind of event that ended it
 
     @property
     def weight(self) -> tuple[bool, int]:
@@ -113,7 +114,8 @@ def _grant(standing: Standing, event: ConsentEvent) -> None:
             continue
         key = (event.brand_id, purpose)
         is_covered = standing.covers(*key)
-        new = Agreement(event, is_active=not is_covered, is_opted_out=is_covered)
+        ended_by = EventKind.OPT_OUT.value if is_covered else ""
+        new = Agreement(event, is_active=not is_covered, is_opted_out=is_covered, ended_by=ended_by)
         old = standing.agreements.get(key)
         standing.agreements[key] = _stronger(old, new, is_own_act=is_own_act) if old else new
 
@@ -123,7 +125,12 @@ def _stronger(old: Agreement, new: Agreement, *, is_own_act: bool) -> Agreement:
     if old.is_live(new.event.occurred_at):
         return replace(new, is_confirmed=old.is_confirmed) if new.weight >= old.weight else old
     if old.is_opted_out and old.weight > new.weight and (is_own_act or not new.is_active):
-        revived = replace(old, is_active=new.is_active, is_opted_out=not new.is_active)
+        revived = replace(
+            old,
+            is_active=new.is_active,
+            is_opted_out=not new.is_active,
+            ended_by="" if new.is_active else old.ended_by,
+        )
         if revived.is_live(new.event.occurred_at) or not new.is_active:
             return revived
     return new
@@ -163,7 +170,7 @@ def _revive(standing: Standing, event: ConsentEvent) -> None:
             continue
         if purpose == Purpose.MARKETING and agreement.weight != (True, bases.rank(Basis.EXPRESS_WRITTEN)):
             continue
-        standing.agreements[brand_id, purpose] = replace(agreement, is_active=True, is_opted_out=False)
+        standing.agreements[brand_id, purpose] = replace(agreement, is_active=True, is_opted_out=False, ended_by="")
 
 
 def _suppress(standing: Standing, event: ConsentEvent) -> None:
@@ -185,7 +192,10 @@ def _end(standing: Standing, event: ConsentEvent, *, is_opted_out: bool) -> None
     for (brand_id, purpose), agreement in list(standing.agreements.items()):
         if event.brand_id in (None, brand_id) and {EVERY, purpose} & set(event.purposes):
             is_revivable = is_opted_out and (agreement.is_active or agreement.is_opted_out)
-            standing.agreements[brand_id, purpose] = replace(agreement, is_active=False, is_opted_out=is_revivable)
+            ended_by = str(event.kind) if agreement.is_active else agreement.ended_by
+            standing.agreements[brand_id, purpose] = replace(
+                agreement, is_active=False, is_opted_out=is_revivable, ended_by=ended_by
+            )
 
 
 def _confirm(standing: Standing, event: ConsentEvent) -> None:

@@ -34,7 +34,7 @@ def time_zones(area_code: str) -> tuple[str, ...]:
 
 
 def state(e164: str) -> str:
-    """The US state (two letters) of a +1 number's area code; "" for other numbers and area codes not in the list."""
+    """The US state (two letters) of a +1 number's area code; "" where the list has none."""
     return _states().get(e164[2:5], "") if e164.startswith("+1") else ""
 
 

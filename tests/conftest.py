@@ -51,6 +51,7 @@ def pytest_runtest_teardown(item, nextitem):
     if nextitem is not None and marker is not None and marker.kwargs.get("transaction"):
         with item.config.stash[blocking_manager_key].unblock():
             importlib.import_module("contacts.migrations.0002_ledger_guard_and_seeds").seed(apps, None)
+            importlib.import_module("contacts.migrations.0007_rules_of_permission").complete(apps, None)
             importlib.import_module("contacts.migrations.0003_daily_round").schedule_round(apps, None)
             importlib.import_module("campaigns.migrations.0002_minute_tick").schedule_tick(apps, None)
     return answer

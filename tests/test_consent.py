@@ -89,7 +89,7 @@ def imported(person, brand, *, at=NOW, wording="Acme may text me", basis=Basis.E
 
 def verdict(person, brand, purpose=MARKETING):
     context = facts.Context(purpose=purpose, brand_id=brand.pk, brand_name=brand.name)
-    return permission.judge(gathering.facts_about(person, context=context), NOW).code
+    return permission.judge(gathering.facts_about(person, context=context, at=NOW), NOW).code
 
 
 # --- opt-in and opt-out ---------------------------------------------------------------------------------
@@ -482,5 +482,5 @@ def test_a_stored_number_that_cannot_get_texts_is_judged_as_such(person, brand):
 def test_a_marketing_text_without_a_way_out_is_kept_back(person, brand):
     opt_in(person, brand)
     context = facts.Context(purpose=MARKETING, brand_id=brand.pk, brand_name=brand.name)
-    about = gathering.facts_about(person, context=context, body="Acme: 10 % off")
+    about = gathering.facts_about(person, context=context, at=NOW, body="Acme: 10 % off")
     assert permission.judge(about, NOW).code == "CONTENT_NO_OPTOUT"

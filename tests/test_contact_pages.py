@@ -5,7 +5,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 from django.utils import timezone
 
-from contacts import consent, importing, quiet_hours
+from contacts import consent, importing, rule_book
 from contacts.models import (
     Basis,
     ConsentEvent,
@@ -338,7 +338,7 @@ def test_a_window_across_midnight_is_refused_and_the_editor_is_recorded(desk):
     rule.refresh_from_db()
     assert rule.windows == {"Mon": ["09:00", "20:00"]}
     assert rule.edited_by.startswith("staff")
-    quiet_hours.forget_rules()
+    rule_book.forget()
 
 
 # --- imports ------------------------------------------------------------------------------------------

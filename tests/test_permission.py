@@ -10,15 +10,13 @@ from typing import Any
 
 import pytest
 
-from contacts import permission, quiet_hours
+from contacts import frequency, permission, quiet_hours, rule_book
 from smsdesk import errors, phones
 
 CASES = Path(os.environ.get("SMSDESK_DECISION_CASES") or Path(__file__).parent / "data" / "decision_cases.csv")
 BRANDS = {"A": 1, "B": 2}
 NOON = datetime(2026, 11, 24, 17, 0, tzinfo=UTC)
-BOOK = quiet_hours.book_of(
-    (row["code"], json.loads(row["windows_json"]), row["holidays"] == "closed") for row in quiet_hours.shipped()
-)
+BOOK = rule_book.book_of(rule_book.shipped())
 
 
 def _cases() -> list[dict[str, str]]:
@@ -51,12 +49,12 @@ def _context(case: dict[str, Any]) -> permission.Context:
         needs_confirmation=case.get("require_doi", False),
         age_min=case.get("age_min"),
         countries_blocked=frozenset(case.get("countries_blocked", ["TR"])),
-        cap=case.get("cap_n"),
+        caps=(frequency.Cap(case["cap_n"]),) if case.get("cap_n") else (),
         quiet_applies=case.get("quiet_applies", False),
         margin=timedelta(0),
         send_by=_instant(case.get("send_by")),
         has_marketing=case.get("has_marketing", False),
-        is_restricted=case.get("shaft", False),
+        restricted="alcohol" if case.get("shaft") else "",
         compliance_kind=case.get("compliance_kind", ""),
         compliance_parts=frozenset(case.get("parts", [])),
         provider_confirms=case.get("provider_autoreplies", False),
@@ -111,9 +109,9 @@ def _facts(case: dict[str, Any]) -> permission.Facts:
         suppressions=_suppressed(case),
         body=case.get("body"),
         last_inbound_at=_instant(case.get("last_inbound")),
-        recent=tuple(datetime.fromisoformat(sent) for sent in case.get("recent", [])),
+        recent=tuple((1, datetime.fromisoformat(sent)) for sent in case.get("recent", [])),
         is_held=case.get("review_hold", False),
-        is_dead=case.get("dead", False),
+        dead_since=NOON if case.get("dead") else None,
         is_erased=case.get("erased", False),
         is_reassigned=case.get("rnd") == "yes",
         needs_optout_line=case.get("first_message", False),

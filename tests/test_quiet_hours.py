@@ -1,35 +1,36 @@
 """Quiet hours: exact to the second, in every zone, by every rule."""
 
+import dataclasses
 import itertools
-import json
 import random
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import holidays
 import pytest
 from django.core.exceptions import ValidationError
 
-from contacts import quiet_hours
+from contacts import quiet_hours, rule_book
 from contacts.models import QuietHoursRule
-from contacts.models.quiet_hours import WEEKDAYS
 
-BOOK = quiet_hours.book_of(
-    (row["code"], json.loads(row["windows_json"]), row["holidays"] == "closed") for row in quiet_hours.shipped()
-)
+BOOK = rule_book.book_of(rule_book.shipped())
 NEW_YORK = ("America/New_York",)
 
 
 @pytest.fixture(autouse=True)
 def fresh_table():
-    quiet_hours.forget_rules()
+    rule_book.forget()
     yield
-    quiet_hours.forget_rules()
+    rule_book.forget()
 
 
 def opening(zones, codes, at, *, margin=timedelta(0), country="US"):
     rules = tuple(BOOK.rule(code, country=country) for code in codes)
     return quiet_hours.opening(tuple(zones), rules, datetime.fromisoformat(at), margin=margin)
+
+
+def codes(country, *, address="", number="", book=BOOK):
+    return [rule.code for rule in book.rules_for(country, address_state=address, number_state=number)]
 
 
 def instant(text):
@@ -78,7 +79,7 @@ def test_a_public_holiday_of_the_region_is_closed_where_the_rule_says_so():
 
 
 def test_the_default_row_keeps_the_holidays_of_the_country_of_the_number():
-    rules = BOOK.rules_for("BR", "")
+    rules = BOOK.rules_for("BR", address_state="", number_state="")
     assert [(rule.code, rule.region) for rule in rules] == [("*", "BR")]
     at = instant("2026-09-07T15:00:00Z")  # Independence Day, a Monday
     assert quiet_hours.opening(("America/Sao_Paulo",), rules, at, margin=timedelta(0)) == instant(
@@ -91,26 +92,69 @@ def test_never_open_is_none():
 
 
 def test_without_zone_or_rule_nothing_is_allowed():
-    assert quiet_hours.opening((), BOOK.rules_for("US", ""), instant("2026-11-24T17:00:00Z")) is None
+    assert (
+        quiet_hours.opening(
+            (), BOOK.rules_for("US", address_state="NY", number_state=""), instant("2026-11-24T17:00:00Z")
+        )
+        is None
+    )
     assert quiet_hours.opening(NEW_YORK, (), instant("2026-11-24T17:00:00Z")) is None
 
 
 def test_a_country_and_its_state_apply_together():
-    assert [rule.code for rule in BOOK.rules_for("US", "TX")] == ["US", "US-TX"]
-    assert [rule.code for rule in BOOK.rules_for("US", "NY")] == ["US"]
-    assert [rule.code for rule in BOOK.rules_for("JE", "")] == ["GB"]
-    assert [rule.code for rule in BOOK.rules_for("", "")] == ["*"]
+    assert codes("US", address="TX") == ["US", "US-TX"]
+    assert codes("US", address="NY") == ["US"]
+    assert codes("JE") == ["GB"]
+    assert codes("") == ["*"]
+
+
+def test_every_state_anything_points_to_applies():
+    assert codes("US", address="TX", number="FL") == ["US", "US-FL", "US-TX"]
+    assert codes("US", address="FL", number="FL") == ["US", "US-FL"]
+    assert codes("CA", address="TX", number="") == ["CA"]
+
+
+def test_a_us_number_whose_state_nobody_knows_has_the_strictest_hours():
+    assert codes("US") == ["US", "US-simple"]
+
+
+def test_a_chosen_profile_stands_for_the_whole_country():
+    chosen = [dataclasses.replace(row, is_active=True) if row.replaces else row for row in BOOK.rows.values()]
+    book = rule_book.book_of(chosen)
+    assert codes("US", address="TX", book=book) == ["US-simple"]
+    assert codes("FR", book=book) == ["FR-af2m2026"]
+    assert codes("GB", book=book) == ["GB"]
+
+
+def test_the_simple_profile_satisfies_every_us_row():
+    simple = BOOK.rows["US-simple"]
+    for row in BOOK.rows.values():
+        if row.code == "US" or row.code.startswith("US-"):
+            for own, others in zip(simple.windows, row.windows, strict=True):
+                assert own is None or (others and others[0] <= own[0] and own[1] <= others[1]), row.code
+            assert simple.closed_on_holidays >= row.closed_on_holidays
+            assert row.daily_most is None or simple.daily_most <= row.daily_most
+
+
+def test_a_day_closed_by_hand_is_closed_and_only_there():
+    at = instant("2026-11-24T17:00:00Z")
+    book = rule_book.book_of(rule_book.shipped(), closed=[("US-LA", date(2026, 11, 24))])
+    louisiana = book.rules_for("US", address_state="LA", number_state="")
+    texas = book.rules_for("US", address_state="TX", number_state="")
+    assert quiet_hours.opening(("America/Chicago",), louisiana, at) == instant("2026-11-25T14:00:00Z")
+    assert quiet_hours.opening(("America/Chicago",), texas, at) == at
+    assert book.version != BOOK.version
 
 
 def test_an_empty_book_never_opens():
-    rules = quiet_hours.book_of([]).rules_for("US", "")
+    rules = rule_book.book_of([]).rules_for("US", address_state="NY", number_state="")
     assert quiet_hours.opening(NEW_YORK, rules, instant("2026-11-24T17:00:00Z")) is None
 
 
 def test_around_the_clock_has_no_seam_at_midnight():
-    book = quiet_hours.book_of([("US", {day: ["00:00", "24:00"] for day in WEEKDAYS}, False)])
+    book = rule_book.book_of([rule_book.Row("US", ((0, 86_400),) * 7)])
     at = instant("2026-11-25T04:55:00Z")  # 23:55 in New York
-    assert quiet_hours.opening(NEW_YORK, book.rules_for("US", ""), at) == at
+    assert quiet_hours.opening(NEW_YORK, book.rules_for("US", address_state="NY", number_state=""), at) == at
 
 
 def _allows(zones, rules, at):
@@ -195,33 +239,38 @@ def test_a_zone_that_is_none_leaves_no_zone(name):
 
 @pytest.mark.django_db
 def test_the_shipped_table_is_in_the_database():
-    book = quiet_hours.load_rules()
-    assert book.weeks["US-TX"] == BOOK.weeks["US-TX"]
-    assert "FR-af2m2026" not in book.weeks  # a profile applies only where it is chosen
+    book = rule_book.load()
+    assert book.rows == BOOK.rows
+    assert codes("FR", book=book) == ["FR"]  # a profile applies only where it is chosen
 
 
 @pytest.mark.django_db
 def test_an_edited_row_is_a_new_version():
-    before = quiet_hours.load_rules()
+    before = rule_book.load()
     QuietHoursRule.objects.filter(code="US").update(windows={"Mon": ["10:00", "11:00"]})
-    quiet_hours.forget_rules()
-    after = quiet_hours.load_rules()
+    rule_book.forget()
+    after = rule_book.load()
     assert after.version != before.version
     at = instant("2026-11-24T17:00:00Z")  # a Tuesday
-    assert quiet_hours.opening(NEW_YORK, after.rules_for("US", ""), at, margin=timedelta(0)) == instant(
-        "2026-11-30T15:00:00Z"
+    assert quiet_hours.opening(
+        NEW_YORK, after.rules_for("US", address_state="NY", number_state=""), at, margin=timedelta(0)
+    ) == instant("2026-11-30T15:00:00Z")
+    assert (
+        quiet_hours.opening(
+            NEW_YORK, before.rules_for("US", address_state="NY", number_state=""), at, margin=timedelta(0)
+        )
+        == at
     )
-    assert quiet_hours.opening(NEW_YORK, before.rules_for("US", ""), at, margin=timedelta(0)) == at
 
 
 @pytest.mark.django_db
 def test_a_table_that_was_emptied_is_the_shipped_one():
     QuietHoursRule.objects.all().delete()
-    assert quiet_hours.load_rules().weeks["US"] == BOOK.weeks["US"]
+    assert rule_book.load().rows == BOOK.rows
 
 
 @pytest.mark.django_db
 def test_a_table_that_was_switched_off_allows_nothing():
     QuietHoursRule.objects.update(is_active=False)
-    rules = quiet_hours.load_rules().rules_for("US", "")
+    rules = rule_book.load().rules_for("US", address_state="NY", number_state="")
     assert quiet_hours.opening(NEW_YORK, rules, instant("2026-11-24T17:00:00Z")) is None

@@ -159,9 +159,8 @@ def _send(
     purpose = Purpose(given["purpose"])
     context = eligibility.context_of(sender, purpose=purpose, send_by=given.get("send_by"))
     planned = max(given.get("send_at") or now, now)
-    verdict = permission.judge(
-        gathering.facts_about(contact, context=context, body=sms_text.clean(given["text"])), planned
-    )
+    body = sms_text.clean(given["text"])
+    verdict = permission.judge(gathering.facts_about(contact, context=context, at=planned, body=body), planned)
     message = None
     if verdict.outcome != "blocked":
         message = sending.queue(

@@ -1,4 +1,4 @@
-from campaigns.models.campaign import Campaign, CampaignState
+from campaigns.models.campaign import Campaign, CampaignState, Restricted
 from campaigns.models.delivery_event import DeliveryEvent
 from campaigns.models.gateway_account import GatewayAccount, GatewayKind
 from campaigns.models.outbound import MessageKind, OutboundMessage, OutboundState, Priority
@@ -15,6 +15,7 @@ __all__ = [
     "OutboundMessage",
     "OutboundState",
     "Priority",
+    "Restricted",
     "Sender",
     "SenderKind",
 ]

@@ -1,9 +1,10 @@
 from django.conf import settings
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
 
 from campaigns.models.sender import Sender
-from contacts.models import Brand, ContactList, Purpose, Segment
+from contacts.models import Brand, ContactList, Purpose, Segment, WhenCapped
 from smsdesk.public_ids import PublicIdModel
 
 
@@ -16,6 +17,17 @@ class CampaignState(models.TextChoices):
     PAUSED = "paused", "Paused"
     FINISHED = "finished", "Finished"
     CANCELLED = "cancelled", "Cancelled"
+
+
+class Restricted(models.TextChoices):
+    """Content carriers restrict (SHAFT and what CTIA lists beside it): only behind an age check."""
+
+    ALCOHOL = "alcohol", "Alcohol"
+    TOBACCO = "tobacco", "Tobacco and vaping"
+    FIREARMS = "firearms", "Firearms"
+    GAMBLING = "gambling", "Gambling"
+    SEX = "sex", "Sexual content"
+    CANNABIS = "cannabis", "Cannabis"
 
 
 class Campaign(PublicIdModel):
@@ -44,6 +56,13 @@ class Campaign(PublicIdModel):
     send_at = models.DateTimeField(null=True, blank=True)  # null: at once when launched
     latest_start = models.DateTimeField(null=True, blank=True)  # later than this it is not begun by machine
     send_by = models.DateTimeField(null=True, blank=True)  # end of the offer: nothing leaves from here on
+    when_capped = models.CharField(
+        max_length=4, choices=WhenCapped, blank=True, default="", db_default=""
+    )  # "": as each frequency cap says
+    restricted = models.CharField(max_length=10, choices=Restricted, blank=True, default="", db_default="")
+    min_age = models.PositiveSmallIntegerField(
+        null=True, blank=True, validators=[MinValueValidator(13), MaxValueValidator(99)]
+    )
     paused_reason = models.CharField(max_length=300, blank=True)
     audience_size = models.BigIntegerField(default=0)  # rows the snapshot made
     duplicates = models.BigIntegerField(default=0)  # audience members who already had a row

@@ -1,7 +1,9 @@
+from django.core.exceptions import ValidationError
 from django.db import models
 
 from campaigns.models.gateway_account import GatewayAccount
 from contacts.models import Brand
+from smsdesk import phones
 
 
 class SenderKind(models.TextChoices):
@@ -24,6 +26,12 @@ class Sender(models.Model):
     is_registered = models.BooleanField(
         default=True, help_text="10DLC campaign, toll-free verification or sender id registration done."
     )
+    registered_in = models.JSONField(
+        default=list,
+        blank=True,
+        help_text='Countries besides its own in which it is registered, for example ["AE", "SA"]. There, only '
+        "registered senders are let through.",
+    )
     is_default = models.BooleanField(default=False, help_text="Used where a brand's message names no sender.")
 
     class Meta:
@@ -34,6 +42,11 @@ class Sender(models.Model):
 
     def __str__(self) -> str:
         return self.value
+
+    def clean(self) -> None:
+        codes = self.registered_in
+        if not isinstance(codes, list) or not all(isinstance(c, str) and phones.is_country(c) for c in codes):
+            raise ValidationError({"registered_in": 'Give two-letter country codes, for example ["AE"].'})
 
     @property
     def is_two_way(self) -> bool:

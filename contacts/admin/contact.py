@@ -45,7 +45,9 @@ class ContactAdmin(BaseModelAdmin):
     change_list_template = "contacts/contact_list.html"
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        fields = ["name", "external_id", "language", "region", "time_zone", "attributes"]
+        fields = [
+            "name", "external_id", "language", "region", "time_zone", "birth_date", "line_type", "attributes",
+        ]  # fmt: skip
         return fields if obj else ["phone", *fields]
 
     def get_list_display(self, request: HttpRequest) -> Any:

@@ -3,7 +3,7 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpRequest
 
-from contacts import quiet_hours
+from contacts import rule_book
 from contacts.forms import QuietHoursForm
 from contacts.models import QuietHoursRule
 from contacts.models.quiet_hours import WEEKDAYS
@@ -22,7 +22,7 @@ class QuietHoursRuleAdmin(BaseModelAdmin):
     def save_model(self, request: HttpRequest, obj: QuietHoursRule, form: Any, change: bool) -> None:
         obj.edited_by = request.user.get_username()[:150]
         super().save_model(request, obj, form, change)
-        quiet_hours.forget_rules()
+        rule_book.forget()
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False  # a rule that should not apply is switched off, and stays visible

@@ -25,6 +25,12 @@ class ContactFields(StrictSerializer):
     language = Text(required=False, allow_blank=True, max_length=10, help_text="For example en or pt-BR.")
     region = Text(required=False, allow_blank=True, max_length=2, help_text="US state of the postal address.")
     time_zone = Text(required=False, allow_blank=True, max_length=64, help_text="For example America/Chicago.")
+    birth_date = Text(
+        required=False, allow_blank=True, allow_null=True, max_length=10, help_text="1990-05-17, for age checks."
+    )
+    line_type = Text(
+        required=False, allow_blank=True, max_length=10, help_text="Of a number lookup: mobile, fixed or toll_free."
+    )
     attributes = serializers.DictField(
         required=False, help_text='Extra fields for texts. Given ones are merged in; "" removes one.'
     )
@@ -47,10 +53,12 @@ class ContactOut(StrictSerializer):
     country = Text(help_text="Of the number; empty when unknown.")
     region = Text()
     time_zone = Text()
+    birth_date = Text(allow_null=True)
+    line_type = Text(help_text="Of a number lookup; empty when none was made.")
     attributes = serializers.DictField(child=Text())
     lists = serializers.SerializerMethodField()
     tags = serializers.SerializerMethodField()
-    is_dead = serializers.BooleanField(help_text="The carrier reported the number as gone.")
+    dead_since = Moment(help_text="When the carrier reported the number as gone.", allow_null=True)
     last_inbound_at = Moment(allow_null=True)
     created_at = Moment()
     updated_at = Moment()

@@ -1,7 +1,8 @@
 from contacts.models.anchor import LedgerAnchor
 from contacts.models.brand import Brand, Purpose
-from contacts.models.contact import Contact, ContactList, ListMembership, ZoneSource
+from contacts.models.contact import Contact, ContactList, LineType, ListMembership, ZoneSource
 from contacts.models.contact_import import ContactImport, ImportChunk, ImportProblem, ImportState, UndoStep
+from contacts.models.frequency_cap import CapPeriod, FrequencyCap, WhenCapped
 from contacts.models.ledger import (
     Basis,
     ConsentEvent,
@@ -13,13 +14,15 @@ from contacts.models.ledger import (
     LedgerHead,
     Suppression,
 )
-from contacts.models.quiet_hours import QuietHoursRule
+from contacts.models.quiet_hours import ClosedDay, QuietHoursRule
 from contacts.models.segment import Segment, SegmentList, SegmentTag
 from contacts.models.tag import Tag, Tagging
 
 __all__ = [
     "Basis",
     "Brand",
+    "CapPeriod",
+    "ClosedDay",
     "ConsentEvent",
     "ConsentEvidence",
     "ConsentSource",
@@ -28,12 +31,14 @@ __all__ = [
     "ContactImport",
     "ContactList",
     "EventKind",
+    "FrequencyCap",
     "Hold",
     "ImportChunk",
     "ImportProblem",
     "ImportState",
     "LedgerAnchor",
     "LedgerHead",
+    "LineType",
     "ListMembership",
     "Purpose",
     "QuietHoursRule",
@@ -44,5 +49,6 @@ __all__ = [
     "Tag",
     "Tagging",
     "UndoStep",
+    "WhenCapped",
     "ZoneSource",
 ]

@@ -1,4 +1,8 @@
+from django.core.exceptions import ValidationError
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
+
+from smsdesk import phones
 
 
 class Purpose(models.TextChoices):
@@ -8,6 +12,10 @@ class Purpose(models.TextChoices):
     TRANSACTIONAL = "transactional", "Transactional"
     CONVERSATIONAL = "conversational", "Conversational"
     COMPLIANCE = "compliance", "Compliance"
+
+
+def blocked_at_first() -> list[str]:
+    return ["TR"]  # carriers prohibit promotional traffic from abroad
 
 
 class Brand(models.Model):
@@ -33,7 +41,28 @@ class Brand(models.Model):
         default="{brand}: Questions? Answer here and a person will read it. "
         "Msg & data rates may apply. Reply STOP to cancel.",
     )
+    double_opt_in = models.BooleanField(
+        default=False, help_text="Marketing waits until the person has confirmed the sign-up with a second yes."
+    )
+    min_age = models.PositiveSmallIntegerField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(13), MaxValueValidator(99)],
+        help_text="Full years. Whoever is younger or has no birth date on record gets nothing. Empty: no check.",
+    )
+    blocked_countries = models.JSONField(
+        default=blocked_at_first,
+        blank=True,
+        help_text='Two-letter countries to which no marketing is sent, for example ["TR"].',
+    )
     sending_paused = models.BooleanField(default=False, help_text="Kill switch: nothing leaves for this brand.")
 
     def __str__(self) -> str:
         return self.name
+
+    def clean(self) -> None:
+        codes = self.blocked_countries
+        if not isinstance(codes, list) or not all(isinstance(c, str) and phones.is_country(c) for c in codes):
+            raise ValidationError(
+                {"blocked_countries": 'Give two-letter country codes, for example ["TR"]; [] blocks none.'}
+            )

@@ -14,6 +14,15 @@ class ZoneSource(models.TextChoices):
     STATED = "stated", "Stated by the contact"
 
 
+class LineType(models.TextChoices):
+    """What a number lookup answered; the numbering plan alone cannot tell a landline in many countries."""
+
+    UNKNOWN = "", "Not looked up"
+    MOBILE = "mobile", "Mobile"
+    FIXED = "fixed", "Landline"
+    TOLL_FREE = "toll_free", "Toll-free"
+
+
 class Contact(PublicIdModel):
     """A person we know by their phone. Its row is the lock of everything sent to that phone.
 
@@ -35,7 +44,9 @@ class Contact(PublicIdModel):
     attributes = models.JSONField(default=dict, blank=True)
     # Why nothing of this person may be erased or run out: a dispute, an authority's order. "": no hold.
     legal_hold = models.CharField(max_length=300, blank=True, default="", db_default="", editable=False)
-    is_dead = models.BooleanField(default=False)  # the carrier reported the number as gone
+    birth_date = models.DateField(null=True, blank=True, help_text="Asked for where a program has a minimum age.")
+    line_type = models.CharField(max_length=10, choices=LineType, blank=True, default="", db_default="")
+    dead_since = models.DateTimeField(null=True, blank=True)  # the carrier reported the number as gone
     # Id of the import that last wrote this row: a second line of the same file is then known as a duplicate.
     last_import = models.BigIntegerField(null=True, editable=False)
     created_import = models.BigIntegerField(null=True, editable=False)  # id of the import that added this person

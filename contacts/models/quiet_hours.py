@@ -2,7 +2,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.core.exceptions import ValidationError
+from django.core.validators import MinValueValidator
 from django.db import models
+from django.db.models import Q
 
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
@@ -50,6 +52,19 @@ class QuietHoursRule(models.Model):
         blank=True, help_text='{"Mon": ["08:00", "21:00"], …}: a missing day is closed, {} means never.'
     )
     closed_on_holidays = models.BooleanField(default=False)
+    daily_most = models.PositiveSmallIntegerField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1)],
+        help_text="Most marketing messages to one person in 24 hours, where the law of the place limits them.",
+    )
+    replaces = models.CharField(
+        max_length=2,
+        blank=True,
+        default="",
+        db_default="",
+        help_text="A profile: while it is active, it stands for every row of this country and of its states.",
+    )
     is_active = models.BooleanField(default=True)
     kind = models.CharField(max_length=10, blank=True)
     source = models.CharField(max_length=300, blank=True)
@@ -62,6 +77,13 @@ class QuietHoursRule(models.Model):
     class Meta:
         verbose_name = "quiet hours rule"
         ordering = ["code"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["replaces"],
+                condition=Q(is_active=True) & ~Q(replaces=""),
+                name="one_active_profile_per_country",
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.code
@@ -71,3 +93,19 @@ class QuietHoursRule(models.Model):
             read_windows(self.windows)
         except ValidationError as error:
             raise ValidationError({"windows": error.messages}) from error
+
+
+class ClosedDay(models.Model):
+    """A day on which nothing may be sent there, besides public holidays: declared emergencies, days of mourning."""
+
+    code = models.CharField(max_length=20, help_text="Whose day: a rule such as US-LA or FR; * is everywhere.")
+    day = models.DateField()
+    reason = models.CharField(max_length=300)
+    added_by = models.CharField(max_length=150, blank=True, editable=False)
+
+    class Meta:
+        ordering = ["-day", "code"]
+        constraints = [models.UniqueConstraint(fields=["code", "day"], name="each_day_closed_once")]
+
+    def __str__(self) -> str:
+        return f"{self.code} {self.day}"

@@ -1,0 +1,44 @@
+"""What the rendered text of a message must say and must not: the same rules for everybody it goes to.
+
+Sources: CTIA MPBP 5.1.3 and 5.3, PECR 22, CASL, Spam Act, carriers' codes of conduct (shorteners, SHAFT), Twilio's
+guideline for the United Arab Emirates (no address or phone number in advertising).
+"""
+
+import re
+from datetime import datetime
+
+from contacts import routes, wording
+from contacts.facts import Facts, Verdict
+from contacts.models import Purpose
+
+NO_LINKS = frozenset({"AE"})
+_LINK = re.compile(r"https?://|(?<![\w.@-])(?:[a-z0-9-]+\.)+[a-z]{2,24}/|www\.|(?:\+|00)\d[\d ()-]{6,}\d|\d{7,}")
+
+
+def refuse(facts: Facts, purpose: str, at: datetime) -> Verdict | None:
+    """Skipped where nobody has written a text yet."""
+    if facts.body is None:
+        return None
+    context = facts.context
+    folded = wording.fold(facts.body)
+    if host := wording.public_shortener(folded):
+        return Verdict("blocked", "CONTENT_PUBLIC_SHORTENER", None, {"host": host})
+    if purpose == Purpose.MARKETING and (verdict := _advertising(facts, folded)):
+        return verdict
+    if context.restricted and context.age_min is None:
+        return Verdict("blocked", "CONTENT_SHAFT", None, {"category": context.restricted})
+    if purpose == Purpose.TRANSACTIONAL and context.has_marketing:
+        return Verdict("blocked", "CONTENT_PROMO_IN_INFORMATIONAL")
+    return None
+
+
+def _advertising(facts: Facts, folded: str) -> Verdict | None:
+    # A name as sender is the brand, and tells its way out by a link, asked for with the sender.
+    is_named = facts.context.sender_kind == routes.ALPHANUMERIC
+    if not is_named and not wording.names(folded, brand=facts.context.brand_name):
+        return Verdict("blocked", "CONTENT_NO_BRAND")
+    if facts.needs_optout_line and not is_named and not wording.tells_how_to_stop(folded):
+        return Verdict("blocked", "CONTENT_NO_OPTOUT")
+    if facts.region in NO_LINKS and _LINK.search(folded):
+        return Verdict("blocked", "CONTENT_LINK_NOT_ALLOWED", None, {"country": facts.region})
+    return None
