@@ -39,6 +39,7 @@ __all__ = [
     "lock",
     "opt_in",
     "opt_out",
+    "reassign",
     "record_import",
     "release",
     "resume",
@@ -162,6 +163,26 @@ def opt_out(
     )
     document = _document(contact, proof)
     return _record(contact, event, document=document | ({"note": clean(note)[:10_000]} if note else {}))
+
+
+def reassign(
+    contact: Contact, *, source: ConsentSource, now: datetime, by: str = "", note: str = ""
+) -> ConsentEvent:
+    """The number has a new owner, who has agreed to nothing: ends consent of every brand (47 CFR 64.1200(m)).
+
+    Not an opt-out: the new owner may opt in.
+    """
+    event = ConsentEvent(
+        subscriber_key=contact.subscriber_key,
+        purposes=[EVERY],
+        kind=EventKind.REASSIGN,
+        occurred_at=now,
+        recorded_at=now,
+        source=source,
+        actor=clean(by)[:150],
+    )
+    document = {"phone": contact.phone} | ({"note": clean(note)[:10_000]} if note else {})
+    return _record(contact, event, document=document)
 
 
 def hold(contact: Contact, *, inbound_id: UUID | None, now: datetime) -> Hold:

@@ -19,7 +19,7 @@ _STATE_CODES = (
     "AL AK AZ AR CA CO CT DE DC FL GA HI ID IL IN IA KS KY LA ME MD MA MI MN MS MO MT NE NV NH NJ NM NY NC "
     "ND OH OK OR PA RI SC SD TN TX UT VT VA WA WV WI WY PR GU VI AS MP"
 )
-_STATES = frozenset(_STATE_CODES.split())
+US_STATES = frozenset(_STATE_CODES.split())
 
 
 def clean(field: str, value: str) -> str:
@@ -127,7 +127,7 @@ def _language(value: str) -> str:
 
 
 def _region(value: str) -> str:
-    if value.upper() not in _STATES:
+    if value.upper() not in US_STATES:
         raise Invalid(
             "invalid_region",
             "This is not a US state.",

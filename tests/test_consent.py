@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.db import IntegrityError, transaction
 
-from contacts import consent, facts, gathering, permission
+from contacts import chain, consent, facts, gathering, permission, rebuilding, statements
 from contacts.models import (
     Basis,
     ConsentEvent,
@@ -484,3 +484,40 @@ def test_a_marketing_text_without_a_way_out_is_kept_back(person, brand):
     context = facts.Context(purpose=MARKETING, brand_id=brand.pk, brand_name=brand.name)
     about = gathering.facts_about(person, context=context, at=NOW, body="Acme: 10 % off")
     assert permission.judge(about, NOW).code == "CONTENT_NO_OPTOUT"
+
+
+# --- a new owner of the number, and where a person says they live ----------------------------------------
+
+
+def test_a_new_owner_ends_consent_until_they_agree_themselves(person, brand):
+    opt_in(person, brand, at=days_ago(3))
+    consent.reassign(person, source=ConsentSource.API, now=days_ago(2))
+    assert verdict(person, brand) == "NUMBER_REASSIGNED"
+    opt_in(person, brand, at=days_ago(1))
+    assert verdict(person, brand) == "OK"
+
+
+def test_a_new_owner_is_no_opt_out(person, brand):
+    opt_in(person, brand, at=days_ago(3))
+    consent.reassign(person, source=ConsentSource.API, now=NOW)
+    assert suppressions(person) == []
+    assert rebuilding.first_difference() is None
+
+
+def test_a_zone_the_person_stated_replaces_those_of_the_number(person, brand):
+    opt_in(person, brand)
+    event = statements.time_zone(
+        person, zone="Asia/Tokyo", quote="lives in Osaka now, said so on the phone", by="ann", now=NOW
+    )
+    person.refresh_from_db()
+    assert (person.time_zone, person.time_zone_source) == ("Asia/Tokyo", "stated")
+    assert (event.actor, event.evidence.document["quote"][:5]) == ("ann", "lives")
+    assert verdict(person, brand) == "QUIET_HOURS"  # two in the morning there
+    assert chain.first_break() is None
+
+
+@pytest.mark.parametrize(("zone", "quote"), [("", "said so"), ("Asia/Tokyo", " \0 "), ("Mars/Base", "said so")])
+def test_a_statement_needs_a_zone_and_words(person, zone, quote):
+    with pytest.raises(Invalid):
+        statements.time_zone(person, zone=zone, quote=quote, by="ann", now=NOW)
+    assert not ConsentEvent.objects.exists()

@@ -249,6 +249,11 @@ EDGES: list[tuple[str, dict[str, Any], str]] = [
     ("a message exactly a day old no longer counts", {"cap_n": 1, "recent": ["2026-11-23T17:00:00Z"]}, "OK"),
     ("a capped message that may go only in quiet hours",
      {"cap_n": 1, "recent": ["2026-11-24T03:00:00Z"], "at": "2026-11-24T17:00:00Z"}, "FREQUENCY_CAP"),
+    ("a fourth message in Florida",
+     {"number": "+13055550123", "rules": ["US", "US-FL"],
+      "recent": ["2026-11-24T14:00:00Z", "2026-11-24T15:00:00Z", "2026-11-24T16:00:00Z"]}, "FREQUENCY_CAP"),
+    ("a fourth message elsewhere",
+     {"recent": ["2026-11-24T14:00:00Z", "2026-11-24T15:00:00Z", "2026-11-24T16:00:00Z"]}, "OK"),
     ("order messages have no quiet hours",
      {"purpose": "informational", "at": "2026-11-24T08:00:00Z",
       **_consents(basis="express", purposes=["informational"])}, "OK"),
@@ -299,3 +304,47 @@ def test_the_margin_keeps_the_last_ten_minutes_of_a_window_free() -> None:
     facts = dataclasses.replace(facts, context=dataclasses.replace(facts.context, margin=quiet_hours.MARGIN))
     assert permission.judge(facts, datetime(2026, 11, 25, 1, 49, 59, tzinfo=UTC)).code == "OK"
     assert permission.judge(facts, datetime(2026, 11, 25, 1, 50, tzinfo=UTC)).code == "QUIET_HOURS"
+
+
+def _judged(case: dict[str, Any], **context: Any) -> str:
+    facts = _facts({**BASE, **case})
+    facts = dataclasses.replace(facts, context=dataclasses.replace(facts.context, **context))
+    return permission.judge(facts, datetime.fromisoformat({**BASE, **case}["at"])).code
+
+
+FRENCH = {"number": "+33612345678", "rules": ["FR"], "at": "2026-11-24T12:00:00Z"}
+EMIRATI = {"number": "+971501234567", "rules": ["AE"], "at": "2026-11-24T12:00:00Z"}
+
+
+@pytest.mark.parametrize(
+    ("case", "context", "code"),
+    [
+        (FRENCH, {"sender": "+33612345679", "sender_kind": "long_number"}, "SENDER_NOT_ALLOWED"),
+        (FRENCH, {"sender": "36180", "sender_kind": "short_code"}, "OK"),
+        (EMIRATI, {"registered_in": frozenset({"US"})}, "SENDER_UNREGISTERED"),
+        (EMIRATI, {"registered_in": frozenset({"US", "AE"})}, "OK"),
+        (EMIRATI, {"sender": "ACME", "sender_kind": "alphanumeric"}, "SENDER_NOT_ALLOWED"),
+        (EMIRATI, {"sender": "AD-ACME", "sender_kind": "alphanumeric", "has_optout_link": True}, "OK"),
+        ({**EMIRATI, "body": "Acme: sale at https://acme.example"}, {}, "CONTENT_LINK_NOT_ALLOWED"),
+        ({**EMIRATI, "body": "Acme: sale, call +971 4 123 4567"}, {}, "CONTENT_LINK_NOT_ALLOWED"),
+        ({**EMIRATI, "body": "Acme: 20.5 % off on 24.12. in 3 shops"}, {}, "OK"),
+        (GERMAN, {"registered_in": frozenset()}, "OK"),
+    ],
+)
+def test_a_country_lets_through_only_senders_and_texts_it_accepts(case, context, code):
+    assert _judged(case, **context) == code
+
+
+def test_a_skipping_cap_blocks_and_a_waiting_campaign_overrules_it():
+    caps = (frequency.Cap(1, skips=True), frequency.Cap(1, timedelta(days=2)))
+    case = {"recent": ["2026-11-24T14:00:00Z"]}
+    assert _judged(case, caps=caps) == "FREQUENCY_CAP_REACHED"
+    assert _judged(case, caps=caps, when_capped="wait") == "FREQUENCY_CAP"
+    assert _judged(case, caps=caps[1:], when_capped="skip") == "FREQUENCY_CAP_REACHED"
+
+
+def test_the_longest_of_several_caps_decides_how_long():
+    facts = _facts({**BASE, "recent": ["2026-11-24T14:00:00Z"]})
+    caps = (frequency.Cap(1), frequency.Cap(1, timedelta(days=2)))
+    facts = dataclasses.replace(facts, context=dataclasses.replace(facts.context, caps=caps))
+    assert permission.judge(facts, NOON).until == datetime(2026, 11, 26, 14, 0, tzinfo=UTC)

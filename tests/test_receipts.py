@@ -121,7 +121,7 @@ def test_a_receipt_that_reports_an_opt_out_suppresses(row):
 
 def test_a_number_that_is_gone_is_marked(row):
     record(row, receipt(row, "undelivered", error_class=ErrorClass.RECIPIENT, permanent=True))
-    assert Contact.objects.get().is_dead
+    assert Contact.objects.get().dead_since is not None
 
 
 def test_a_hundred_receipts_take_as_many_statements_as_one():
