@@ -111,7 +111,7 @@ class Person(Holding):
             "another import completed them": ~Q(last_import=made_by.pk),
             "they were changed": ~Q(updated_at=F("created_at")),
             "they wrote to us": Q(last_inbound_at__isnull=False),
-            "the carrier reported their number as gone": Q(is_dead=True),
+            "the carrier reported their number as gone": Q(dead_since__isnull=False),
             "they were given a tag": Exists(Tagging.objects.filter(contact=OuterRef("pk"))),
             "they were put on a list": Exists(ListMembership.objects.filter(contact=OuterRef("pk"))),
         }

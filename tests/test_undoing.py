@@ -136,7 +136,7 @@ def write(person, made):
 
 
 def die(person, made):
-    Contact.objects.filter(pk=person.pk).update(is_dead=True)
+    Contact.objects.filter(pk=person.pk).update(dead_since=timezone.now())
 
 
 @pytest.mark.parametrize(

@@ -92,7 +92,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='consentstate',
             name='ended_by',
-            field=models.CharField(blank=True, choices=[('opt_in', 'Opted in'), ('confirm', 'Confirmed the opt-in'), ('opt_out', 'Opted out'), ('clarify', 'Narrowed the opt-out'), ('expire', 'Consent ran out'), ('reassign', 'Number has a new owner'), ('hold', 'Held for review'), ('release', 'Released from review'), ('suppress', 'Suppressed'), ('lift', 'Suppression lifted by the person'), ('erase', 'Data erased'), ('import', 'Imported'), ('override', 'Time zone stated')], db_default='', default='', max_length=10),
+            field=models.CharField(blank=True, db_default='', default='', max_length=10),
         ),
         migrations.AddField(
             model_name='contact',

@@ -128,7 +128,7 @@ class ConsentState(models.Model):
     brand = models.ForeignKey(Brand, on_delete=models.PROTECT, related_name="+")
     purpose = models.CharField(max_length=14, choices=Purpose)
     is_active = models.BooleanField()  # False: opted out, expired or ended
-    ended_by = models.CharField(max_length=10, choices=EventKind, blank=True, default="", db_default="")
+    ended_by = models.CharField(max_length=10, blank=True, default="", db_default="")  # an EventKind
     basis = models.CharField(max_length=20, choices=Basis, blank=True)
     occurred_at = models.DateTimeField()
     expires_at = models.DateTimeField(null=True, blank=True)
