@@ -2,8 +2,6 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from functools import reduce
-from operator import or_
 from typing import Any
 
 from django.core.exceptions import EmptyResultSet
@@ -13,7 +11,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet, prefetch_related_obj
 from campaigns import lanes
 from campaigns.models import Campaign, CampaignState
 from contacts.models import Contact, ListMembership
-from contacts.segments import rules
+from contacts.segments import joining, rules
 from smsdesk.errors import Invalid
 
 RANGE = 20_000  # contacts per statement
@@ -22,15 +20,15 @@ INCLUDED, EXCLUDED = ("include", "include_segments"), ("exclude", "exclude_segme
 
 def contacts_of(campaign: Campaign, *, at: datetime) -> "QuerySet[Contact]":
     """Who is on an included list or fits an included segment at `at`, and neither for the excluded ones."""
-    excluded = _where(campaign, EXCLUDED, at=at)
+    excluded = _ways(campaign, EXCLUDED, at=at)
     people = included(campaign, at=at)
-    return people.exclude(excluded) if excluded else people
+    return people.filter(joining.none_of(excluded)) if excluded else people
 
 
 def included(campaign: Campaign, *, at: datetime) -> "QuerySet[Contact]":
     """The audience before anybody is excluded."""
-    where = _where(campaign, INCLUDED, at=at)
-    return Contact.objects.filter(where) if where else Contact.objects.none()
+    ways = _ways(campaign, INCLUDED, at=at)
+    return Contact.objects.filter(joining.any_of(ways)) if ways else Contact.objects.none()
 
 
 def instant(campaign: Campaign, *, now: datetime) -> datetime:
@@ -92,15 +90,15 @@ def take_range(campaign: Campaign, *, now: datetime) -> bool:
     return False
 
 
-def _where(campaign: Campaign, names: Sequence[str], *, at: datetime) -> Q | None:
-    """On one of these lists or in one of these segments; None: there are none. Never NULL."""
+def _ways(campaign: Campaign, names: Sequence[str], *, at: datetime) -> list[Q]:
+    """On one of these lists, or in one of these segments: conditions, never NULL."""
     prefetch_related_objects([campaign], *INCLUDED, *EXCLUDED)
     lists, segments = names
     ways = [rules.where(rule, at=at) for rule in rules_of(campaign, segments)]
     keys = [one.pk for one in getattr(campaign, lists).all()]
     if keys:
         ways.insert(0, Q(Exists(ListMembership.objects.filter(contact=OuterRef("pk"), list__in=keys))))
-    return reduce(or_, ways) if ways else None
+    return ways
 
 
 def _refuse_broken(frozen: dict[str, list[Any]]) -> None:

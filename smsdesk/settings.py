@@ -126,8 +126,9 @@ def database(url: str) -> dict[str, Any]:
         }
         return {**said, "OPTIONS": {**ours, **given}}
     # A frozen worker gives its locks back before a STOP webhook's 8 s are over. Of two values the last one counts.
+    # Compiling a statement takes 0.3 s and saves none that anybody waits for.
     times = "-c lock_timeout=2s -c statement_timeout=10s -c idle_in_transaction_session_timeout=5s"
-    options = {**given, "options": f"{times} {given.get('options', '')}".strip()}
+    options = {**given, "options": f"{times} -c jit=off {given.get('options', '')}".strip()}
     return {**said, "OPTIONS": options, "CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}
 
 

@@ -150,7 +150,17 @@ def test_a_rule_is_one_query_without_a_loop(people):
     with CaptureQueriesContext(connection) as captured:
         rules.people(many, at=NOW).count()
     assert len(captured) == 1
-    assert captured[0]["sql"].count("EXISTS") == 3
+    assert captured[0]["sql"].count("EXISTS") == 4  # one for each other table, one for "any of these"
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="the plan of PostgreSQL")
+@BOUNDED
+@given(chosen=st.data())
+def test_postgresql_joins_every_rule_and_asks_nobody_one_by_one(people, chosen):
+    single = condition(people)
+    drawn = chosen.draw(group(single | group(single | group(single))))
+    plan = rules.people(drawn, at=NOW).values("pk").explain()
+    assert "SubPlan" not in plan, f"{drawn}\n{plan}"
 
 
 # --- What a rule may say ----------------------------------------------------------------------------------

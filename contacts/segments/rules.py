@@ -6,17 +6,15 @@
 ]}
 """
 
-import operator as operators
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from functools import reduce
 from typing import Any
 
 from django.db.models import Q, QuerySet
 
 from contacts.models import Contact, ContactList, Tag
-from contacts.segments import kinds
+from contacts.segments import joining, kinds
 from contacts.segments.values import refuse
 
 DEEPEST = 3  # the rule itself, groups in it, and groups in those
@@ -182,8 +180,8 @@ def _refuse_unknown(given: Mapping[str, Any], names: tuple[str, ...], *, field: 
 def _where(part: Group | Condition, *, at: datetime) -> Q:
     if isinstance(part, Condition):
         return part.kind.operators[part.operator].where(part.values, at)
-    joined = operators.and_ if part.match == "all" else operators.or_
-    return reduce(joined, (_where(one, at=at) for one in part.parts))
+    join = joining.all_of if part.match == "all" else joining.any_of
+    return join([_where(one, at=at) for one in part.parts])
 
 
 def _translated(part: Any, change: Callable[[Any, Any, str], Any], *, field: str = "rule", depth: int = 0) -> Any:
