@@ -154,6 +154,9 @@ class OutboundMessage(PublicIdModel):
                 fields=["accepted_at", "contact"], condition=Q(accepted_at__isnull=False), name="sent_to_contacts"
             ),
             models.Index(
+                fields=["final_at", "contact"], condition=Q(state="delivered"), name="delivered_to_contacts"
+            ),
+            models.Index(
                 fields=["replied_at", "contact"], condition=Q(replied_at__isnull=False), name="replied_by_contacts"
             ),
             models.Index(
