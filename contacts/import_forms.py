@@ -17,10 +17,10 @@ _TARGET_CHOICES = [(mapping.IGNORED, "Ignored"), *mapping.TARGETS.items(), (_ATT
 
 class UploadForm(forms.Form):
     file = forms.FileField(
-        label="CSV file",
+        label="CSV file or Excel workbook",
         allow_empty_file=True,  # an empty one gets an answer with its cure
-        help_text="The first line holds the names of the columns. UTF-8, UTF-16 or Windows-1252; comma, semicolon, "
-        "tab or |. At most 256 MB.",
+        help_text="The first line holds the names of the columns. CSV: UTF-8, UTF-16 or Windows-1252; comma, "
+        "semicolon, tab or |. Workbook: .xlsx, the first sheet in which something stands. At most 256 MB.",
     )
 
     def clean_file(self) -> File[bytes]:

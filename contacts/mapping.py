@@ -34,6 +34,9 @@ _GUESSES = {
     "attributes.city": "city town ort ciudad ville",
     "attributes.email": "email emailaddress mail",
 }
+# What a spreadsheet writes where a formula failed: no name and no id.
+_FAILED = "#N/A #REF! #VALUE! #NAME? #DIV/0! #NULL! #NUM! #CALC! #SPILL! #FIELD! #BLOCKED! #CONNECT! #UNKNOWN!"
+_FAILED_FORMULAS = frozenset(_FAILED.split())
 _TARGET_OF_WORD = {word: target for target, words in _GUESSES.items() for word in words.split()}
 
 
@@ -131,7 +134,7 @@ class Reader:
         if len(cells) < len(self._header):
             cells = cells + [""] * (len(self._header) - len(cells))
         try:
-            phone = phones.parse(cells[self._phone], default_region=self._region_of(cells))
+            phone = phones.parse(_calculated("phone", cells[self._phone]), default_region=self._region_of(cells))
         except DomainError as error:
             place = self._country if error.field == "country" and self._country is not None else self._phone
             return Outcome(None, [self._problem(record, place, error)])
@@ -141,7 +144,7 @@ class Reader:
         return Outcome(Person(record.line, phone, values, attributes), problems)
 
     def _region_of(self, cells: Sequence[str]) -> str:
-        own = cells[self._country].strip() if self._country is not None else ""
+        own = _calculated("country", cells[self._country]).strip() if self._country is not None else ""
         return fields.country(own) if own else self._default_country
 
     def _values(self, record: Record, cells: Sequence[str], problems: list[Problem]) -> dict[str, str]:
@@ -149,7 +152,7 @@ class Reader:
         for target, place in self._fields:
             if cells[place]:
                 try:
-                    values[target] = fields.clean(target, cells[place])
+                    values[target] = fields.clean(target, _calculated(target, cells[place]))
                 except DomainError as error:
                     problems.append(self._left_out(record, place, error))
         return {target: value for target, value in values.items() if value}
@@ -159,7 +162,7 @@ class Reader:
         for name, place in self._attributes:
             if cells[place]:
                 try:
-                    values[name] = fields.attribute(name, cells[place])
+                    values[name] = fields.attribute(name, _calculated(name, cells[place]))
                 except DomainError as error:
                     problems.append(self._left_out(record, place, error))
         return {name: value for name, value in values.items() if value}
@@ -203,6 +206,18 @@ class Reader:
 
     def _column(self, place: int) -> str:
         return self._header[place] if place < len(self._header) else f"Column {place + 1}"
+
+
+def _calculated(field: str, cell: str) -> str:
+    if cell[:1] == "#" and cell.strip().upper() in _FAILED_FORMULAS:
+        raise Invalid(
+            "failed_formula",
+            "A spreadsheet's formula failed here, or was never calculated.",
+            field=field,
+            value=cell[:10],
+            cure="Mend it, let the spreadsheet calculate and save the file again.",
+        )
+    return cell
 
 
 def printable(value: str) -> str:

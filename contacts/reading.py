@@ -115,15 +115,18 @@ def records(pieces: Iterable[bytes], *, encoding: str, delimiter: str, offset: i
             yield Record(first_line, cells, offset, line, fault, lines.is_dirty)
 
 
-def layout(head: bytes, *, encoding: str) -> Layout:
-    """Columns and delimiter from the first piece of a file; raises `Invalid` when there is no header."""
+def layout(head: bytes, *, encoding: str, delimiter: str = "") -> Layout:
+    """Columns and, where it is not known, delimiter from the first piece of a file.
+
+    Raises `Invalid` when there is no header.
+    """
     start = len(BOM) if head.startswith(BOM) else 0
     line = 0
-    declared = _declared_delimiter(head[start:])
+    declared = "" if delimiter else _declared_delimiter(head[start:])
     if declared:
         start += len(head[start:].splitlines(keepends=True)[0])
         line = 1
-    delimiter = declared or _likely_delimiter(head[start:], encoding)
+    delimiter = delimiter or declared or _likely_delimiter(head[start:], encoding)
     first = next(records([head[start:]], encoding=encoding, delimiter=delimiter, offset=start, line=line), None)
     if first is None:
         raise Invalid(

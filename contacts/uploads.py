@@ -1,14 +1,17 @@
 """Taking in an uploaded file: judged by its content, stored in pieces in the database, never under its own name.
 
+A workbook is stored as the CSV of its sheet, so whatever comes after the upload knows one kind of file.
 The worker that imports it may run on another host, so the pieces are rows. They go in one by one, not in one
 long transaction; until the digest is written at the end the import cannot be used.
 """
 
 import codecs
 import hashlib
+import tempfile
 from collections.abc import Iterable, Iterator
+from itertools import chain
 
-from contacts import reading
+from contacts import reading, workbooks
 from contacts.models import ContactImport, ImportChunk
 from smsdesk import sms_text
 from smsdesk.errors import DomainError, Invalid
@@ -18,8 +21,7 @@ MAX_BYTES = 256 * PIECE
 
 # What a file begins with that is surely no text → what it is.
 _SIGNATURES = {
-    b"PK\x03\x04": "an Excel workbook or a zip archive",
-    b"\xd0\xcf\x11\xe0": "an old Excel workbook",
+    b"\xd0\xcf\x11\xe0": "an old or protected Excel workbook",
     b"%PDF": "a PDF",
     b"\x1f\x8b": "a gzip archive",
     b"\x89PNG": "a picture",
@@ -62,9 +64,13 @@ class _Encoding:
         self._good = 0
         self._bad = 0
 
-    def feed(self, piece: bytes, *, is_last: bool = False) -> None:
-        if piece.isascii() and not is_last:
-            piece = piece[-4:]
+    def overheard(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
+        for piece in pieces:
+            self._count(piece[-4:] if piece.isascii() else piece, is_last=False)
+            yield piece
+        self._count(b"", is_last=True)
+
+    def _count(self, piece: bytes, *, is_last: bool) -> None:
         text = self._decoder.decode(piece, is_last)
         if not text.isascii():
             bad = text.count("�")
@@ -77,40 +83,83 @@ class _Encoding:
 
 
 def _take_in(contact_import: ContactImport, pieces: Iterable[bytes]) -> None:
-    encoding, digest = _Encoding(), hashlib.sha256()
-    head, size = b"", 0
-    for piece in _even_pieces(_as_text_bytes(pieces, digest)):
-        head = head or piece
-        if size + len(piece) > MAX_BYTES:
-            raise Invalid(
-                "file_too_large",
-                f"The file is larger than {MAX_BYTES // PIECE} MiB.",
-                field="file",
-                cure="Split it into several files, each with the header line.",
-            )
-        encoding.feed(piece)
-        ImportChunk.objects.create(contact_import=contact_import, start=size, content=piece)
-        size += len(piece)
+    digest = hashlib.sha256()
+    given = _even_pieces(_counted(pieces, digest))
+    head = next(given, b"")
+    whole = chain([head], given)
+    if head.startswith(workbooks.SIGNATURES):
+        _keep_workbook(contact_import, whole)
+    else:
+        _keep_text(contact_import, whole)
+    contact_import.sha256 = digest.hexdigest()
+    contact_import.save()
+
+
+def _keep_workbook(contact_import: ContactImport, pieces: Iterable[bytes]) -> None:
+    with tempfile.TemporaryFile() as file:
+        for piece in pieces:
+            file.write(piece)
+        with workbooks.Workbook(file) as book:
+            contact_import.sheet, contact_import.other_sheets = book.sheet[:100], book.others
+            head = _keep(contact_import, book.lines())
+    _lay_out(contact_import, head, encoding="utf-8", delimiter=workbooks.DELIMITER)
+
+
+def _keep_text(contact_import: ContactImport, pieces: Iterable[bytes]) -> None:
+    encoding = _Encoding()
+    head = _keep(contact_import, encoding.overheard(_as_text_bytes(pieces)))
     if not head.strip(reading.BOM + b" \t\r\n"):
         raise Invalid(
             "file_is_empty", "The file is empty.", field="file", cure="Choose a file with a header and rows."
         )
-    encoding.feed(b"", is_last=True)
-    layout = reading.layout(head, encoding=encoding.name())
-    contact_import.encoding = encoding.name()
+    _lay_out(contact_import, head, encoding=encoding.name(), delimiter="")
+
+
+def _keep(contact_import: ContactImport, pieces: Iterable[bytes]) -> bytes:
+    """Store the pieces; the first one, in which the header stands."""
+    head, size = b"", 0
+    for piece in _even_pieces(pieces):
+        head = head or piece
+        if size + len(piece) > MAX_BYTES:
+            raise _too_large()
+        ImportChunk.objects.create(contact_import=contact_import, start=size, content=piece)
+        size += len(piece)
+    contact_import.size = size
+    return head
+
+
+def _lay_out(contact_import: ContactImport, head: bytes, *, encoding: str, delimiter: str) -> None:
+    layout = reading.layout(head, encoding=encoding, delimiter=delimiter)
+    contact_import.encoding = encoding
     contact_import.delimiter = layout.delimiter
     contact_import.header = list(layout.header)
     contact_import.offset, contact_import.line = layout.offset, layout.line
-    contact_import.size, contact_import.sha256 = size, digest.hexdigest()
-    contact_import.save()
 
 
-def _as_text_bytes(pieces: Iterable[bytes], digest: "hashlib._Hash") -> Iterator[bytes]:
+def _counted(pieces: Iterable[bytes], digest: "hashlib._Hash") -> Iterator[bytes]:
+    size = 0
+    for piece in pieces:
+        size += len(piece)
+        if size > MAX_BYTES:
+            raise _too_large()
+        digest.update(piece)
+        yield piece
+
+
+def _too_large() -> Invalid:
+    return Invalid(
+        "file_too_large",
+        f"The file is larger than {MAX_BYTES // PIECE} MiB.",
+        field="file",
+        cure="Split it into several files, each with the header line.",
+    )
+
+
+def _as_text_bytes(pieces: Iterable[bytes]) -> Iterator[bytes]:
     """The file in an encoding that agrees with ASCII; UTF-16 becomes UTF-8 on the way in."""
     decoder: codecs.IncrementalDecoder | None = None
     is_first = True
     for piece in pieces:
-        digest.update(piece)
         if is_first and piece:
             _refuse_other_kinds(piece)
             utf16 = _utf16_name(piece)

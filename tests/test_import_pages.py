@@ -1,12 +1,14 @@
 """The pages of an import, as somebody in the desk uses them."""
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 
 from contacts import undoing
 from contacts.models import Contact, ContactImport, ImportState
 from tests import factories
 from tests.test_importing import CLAIM, done
+from tests.test_workbooks import workbook
 
 pytestmark = pytest.mark.django_db
 
@@ -55,6 +57,16 @@ def test_what_cannot_be_undone_any_more_is_refused_with_its_reason(marketer):
     assert "Undo this import" not in text(marketer.get(address("change", made)))
     assert "ended more than a day ago" in text(marketer.post(address("undo", made), follow=True))
     assert Contact.objects.count() == 1
+
+
+def test_the_page_says_which_sheet_of_a_workbook_is_read(marketer):
+    content = workbook(["phone", "name"], ["+12125550101", "Ann"], sheets=[("Notes", [["x"]])])
+    file = SimpleUploadedFile("fair.xlsx", content)
+
+    page = text(marketer.post(reverse("admin:contacts_contactimport_add"), {"file": file}, follow=True))
+
+    assert "The sheet “People” is read." in page
+    assert "“Notes”" in page
 
 
 @pytest.mark.parametrize("name", ["undo"])

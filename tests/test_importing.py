@@ -225,7 +225,7 @@ def test_encodings(content, names):
     [
         (b"", "file_is_empty"),
         (b"\xef\xbb\xbf \r\n", "file_is_empty"),
-        (b"PK\x03\x04rest", "file_is_not_csv"),
+        (b"PK\x03\x04rest", "workbook_unreadable"),
         ("phone\n".encode("utf-32"), "file_is_not_csv"),
         ("phone\n12".encode("utf-16")[:-1], "file_cut_off"),
         (b"+12125550101\n", "header_missing"),

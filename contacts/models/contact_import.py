@@ -33,7 +33,9 @@ class ContactImport(PublicIdModel):
 
     filename = models.CharField(max_length=200)
     sha256 = models.CharField(max_length=64)
-    size = models.BigIntegerField()  # bytes
+    size = models.BigIntegerField()  # bytes that are kept
+    sheet = models.CharField(max_length=100, blank=True)  # of a workbook: which one is read
+    other_sheets = models.JSONField(default=list, blank=True)  # names of those that are not
     encoding = models.CharField(max_length=20, blank=True)
     delimiter = models.CharField(max_length=1, blank=True)
     header = models.JSONField(default=list)
