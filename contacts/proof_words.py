@@ -8,6 +8,7 @@ from smsdesk.printing import moment
 
 HOW = {
     ConsentSource.TEXT: "by text message from this phone",
+    ConsentSource.LINK: "on the page behind a link that was texted to this phone",
     ConsentSource.WEB_FORM: "on a web form",
     ConsentSource.PAPER: "on a paper form",
     ConsentSource.VERBAL: "by word of mouth to an employee",
@@ -17,6 +18,7 @@ HOW = {
     ConsentSource.CARRIER: "as reported by the mobile carrier or messaging provider",
     ConsentSource.COMPLAINT: "by a complaint",
     ConsentSource.ERASURE: "by the erasure of this person's data",
+    ConsentSource.CLOCK: "by the passing of time",
 }
 EVIDENCE = {
     "wording": "Wording shown",

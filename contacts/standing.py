@@ -15,7 +15,6 @@ EVERY = "*"
 _GRANTS = frozenset({EventKind.OPT_IN, EventKind.IMPORT})
 _LIFTS = frozenset({EventKind.LIFT, EventKind.CLARIFY})
 _SUPPRESSES = frozenset({EventKind.OPT_OUT, EventKind.SUPPRESS, EventKind.ERASE})
-_ENDS = frozenset({EventKind.EXPIRE, EventKind.REASSIGN})
 _NOT_YET = 2**63  # sequence of an event that is about to be appended
 
 Scope = tuple[int | None, str]  # brand (None: every one) and purpose ("*": every one)
@@ -35,9 +34,15 @@ class Agreement:
     def weight(self) -> tuple[bool, int]:
         return self.event.is_proven, bases.rank(self.event.basis)
 
+    @property
+    def ends_at(self) -> datetime | None:
+        return self.event.expires_at or bases.ends_at(self.event.basis, self.event.occurred_at)
+
+    def is_over(self, at: datetime) -> bool:
+        return self.ends_at is not None and self.ends_at <= at
+
     def is_live(self, at: datetime) -> bool:
-        ends = self.event.expires_at or bases.ends_at(self.event.basis, self.event.occurred_at)
-        return self.is_active and (ends is None or at < ends)
+        return self.is_active and not self.is_over(at)
 
 
 @dataclass(slots=True)
@@ -94,7 +99,9 @@ def _walk(ordered: Iterable[ConsentEvent], *, brands: frozenset[int]) -> Standin
             _revive(standing, event)
         elif event.kind in _SUPPRESSES:
             _suppress(standing, event)
-        elif event.kind in _ENDS:
+        elif event.kind == EventKind.EXPIRE:
+            _expire(standing, event)
+        elif event.kind == EventKind.REASSIGN:
             _end(standing, event, is_opted_out=False)
         elif event.kind == EventKind.CONFIRM:
             _confirm(standing, event)
@@ -195,6 +202,17 @@ def _end(standing: Standing, event: ConsentEvent, *, is_opted_out: bool) -> None
             ended_by = str(event.kind) if agreement.is_active else agreement.ended_by
             standing.agreements[brand_id, purpose] = replace(
                 agreement, is_active=False, is_opted_out=is_revivable, ended_by=ended_by
+            )
+
+
+def _expire(standing: Standing, event: ConsentEvent) -> None:
+    """End what was over by then. A renewal that was given before, and reported later, goes on."""
+    for (brand_id, purpose), agreement in list(standing.agreements.items()):
+        is_meant = event.brand_id in (None, brand_id) and {EVERY, purpose} & set(event.purposes)
+        if is_meant and agreement.is_over(event.occurred_at):
+            ended_by = str(event.kind) if agreement.is_active else agreement.ended_by
+            standing.agreements[brand_id, purpose] = replace(
+                agreement, is_active=False, is_opted_out=False, ended_by=ended_by
             )
 
 

@@ -5,7 +5,7 @@ import time
 import structlog
 from django.utils import timezone
 
-from contacts import anchoring, import_lease, importing, retention, undoing
+from contacts import anchoring, import_lease, importing, lapsing, retention, undoing
 from contacts.models import ImportState
 from smsdesk import wakeups
 
@@ -37,11 +37,15 @@ _PATIENCE = 60.0  # seconds of one run; a task may take 120
 
 
 def daily() -> None:
-    """Once a day: what has run out goes, and the ledger's head goes to its witness. Twice does no harm."""
+    """Once a day: what has run out ends or goes, and the ledger's head goes to its witness. Twice does no harm."""
     now, started = timezone.now(), time.monotonic()
+
+    def is_late() -> bool:
+        return time.monotonic() - started > _PATIENCE
+
     try:
         anchoring.hand_over_daily(now=now)
     except OSError:
         log.exception("anchor_not_handed_over")  # a full disk or a mail server that is away keeps no data alive
-    if not retention.run(now=now, is_over=lambda: time.monotonic() - started > _PATIENCE):
+    if not (lapsing.run(now=now, is_late=is_late) and retention.run(now=now, is_over=is_late)):
         wakeups.wake(DAILY)

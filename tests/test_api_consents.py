@@ -3,7 +3,8 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from contacts.models import ConsentEvent, ConsentState, Suppression
+from contacts import consent
+from contacts.models import ConsentEvent, ConsentSource, ConsentState, Suppression
 from tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -62,6 +63,19 @@ def test_an_opt_out_of_everything_is_recorded_and_stands(api, contact, brand):
     assert [(one["brand"], one["purpose"]) for one in about["suppressions"]] == [(None, "*")]
     post(api, contact, opt_in(brand, source="api"))
     assert Suppression.objects.filter(lifted_by=None).count() == 1
+
+
+def test_a_web_form_that_a_key_reports_lifts_no_stop(api, contact, brand):
+    now = timezone.now()
+    consent.opt_out(contact, brand=brand, source=ConsentSource.TEXT, occurred_at=now, now=now)
+    assert post(api, contact, opt_in(brand)).status_code == 201
+    assert Suppression.objects.get().lifted_by is None
+    assert [one["is_active"] for one in api.get(f"/api/v1/contacts/{contact.ref}/").json()["consents"]] == [False]
+
+
+@pytest.mark.parametrize("source", ["text", "link", "carrier", "clock"])
+def test_a_key_cannot_claim_what_only_the_phone_or_the_desk_can_say(api, contact, brand, source):
+    assert post(api, contact, opt_in(brand, source=source)).status_code == 400
 
 
 @pytest.mark.parametrize(

@@ -123,7 +123,7 @@ def test_stop_covers_every_purpose_of_the_brand_and_no_other_brand(person, brand
 def test_coming_back_to_one_brand_does_not_free_the_others(person, brand):
     other = factories.brand(name="Other")
     opt_out(person, None, source=ConsentSource.WEB_FORM, at=days_ago(2))
-    opt_in(person, brand, source=ConsentSource.WEB_FORM, at=days_ago(1))
+    opt_in(person, brand, source=ConsentSource.LINK, at=days_ago(1))
     imported(person, other)
     assert (verdict(person, brand), verdict(person, other)) == ("OK", "SUPPRESSED")
 
@@ -263,9 +263,7 @@ def test_a_complaint_after_a_stop_makes_it_stand(person, brand):
     assert Suppression.objects.get(lifted_by=None).source == ConsentSource.COMPLAINT
 
 
-@pytest.mark.parametrize(
-    "source", [s for s in ConsentSource if s not in (ConsentSource.TEXT, ConsentSource.WEB_FORM)]
-)
+@pytest.mark.parametrize("source", [s for s in ConsentSource if s not in (ConsentSource.TEXT, ConsentSource.LINK)])
 def test_only_the_persons_own_act_lifts(person, brand, source):
     opt_out(person, brand, at=days_ago(5))
     opt_in(person, brand, source=source)

@@ -124,7 +124,7 @@ def test_erased_imported_again_with_consent_and_still_suppressed(person, sender,
 def test_the_persons_own_opt_in_afterwards_is_allowed(person, sender):
     erase(person)
     again = factories.contact(PHONE)
-    opt_in(again, sender.brand, at=NOW + timedelta(days=1))
+    opt_in(again, sender.brand, at=NOW + timedelta(days=1), source=ConsentSource.TEXT)
     assert may_i(again, sender.brand) == "OK"
 
 

@@ -10,7 +10,7 @@ from contacts import standing
 from contacts.models import Basis, ConsentEvent, ConsentSource, EventKind
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
-OWN_ACTS = {"text", "web_form"}
+OWN_ACTS = {"text", "link"}
 
 events = st.builds(
     ConsentEvent,

@@ -138,7 +138,7 @@ class Consents(views.Endpoint):
     )
     @idempotency.once
     def create(self, request: Request, id: str) -> Response:
-        """A standing opt-out is lifted only by the person's own later act on a web form, never by other sources."""
+        """A standing opt-out is lifted only by the phone itself: START, or the page behind a link texted to it."""
         contact = views.find(Contact.objects.all(), id, prefix="con")
         given = views.read(request, ConsentIn)
         record = _opt_in if given["kind"] == EventKind.OPT_IN else _opt_out

@@ -43,6 +43,7 @@ class ConsentSource(models.TextChoices):
     """Who or what reported the event. Only the person's own act (`is_own_act`) lifts a suppression."""
 
     TEXT = "text", "Text message of the person"
+    LINK = "link", "Page behind a link we texted"
     WEB_FORM = "web_form", "Web form"
     PAPER = "paper", "Paper form"
     VERBAL = "verbal", "Told to an employee"
@@ -52,16 +53,19 @@ class ConsentSource(models.TextChoices):
     CARRIER = "carrier", "Carrier or provider"
     COMPLAINT = "complaint", "Complaint"
     ERASURE = "erasure", "Erasure"
+    CLOCK = "clock", "Time that passed"
 
     @property
     def is_own_act(self) -> bool:
-        return self in (ConsentSource.TEXT, ConsentSource.WEB_FORM)
+        """Proven to come from whoever holds the phone. Anybody can type any number into a web form."""
+        return self in (ConsentSource.TEXT, ConsentSource.LINK)
 
     @property
     def is_lifted_by_own_act(self) -> bool:
         """Whether the person's START lifts an opt-out of this source; a complaint or an employee's entry stands."""
         return self in (
             ConsentSource.TEXT,
+            ConsentSource.LINK,
             ConsentSource.WEB_FORM,
             ConsentSource.CARRIER,
             ConsentSource.ERASURE,

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.db.models import Exists, OuterRef, Q
 
-from contacts import bases
+from contacts import lapsing
 from contacts.models import Brand, ConsentState, Hold, Purpose, Suppression
 from contacts.segments import values
 from contacts.segments.kinds import Kind, Operator, Values
@@ -49,16 +49,6 @@ BRAND = Param(
 PURPOSE = Param("purpose", "Purpose", "choice", values.choice(_PURPOSES), options=lambda: list(_PURPOSES.items()))
 
 
-def _is_over(at: datetime) -> Q:
-    """Consent that has run out: by its own date, else by the age its basis has."""
-    over = Q(expires_at__isnull=False, expires_at__lte=at)
-    for basis in bases.LIFE_IN_MONTHS:
-        for first, last in bases.spans_run_out(basis, at):
-            given = Q(expires_at__isnull=True, basis=basis, occurred_at__lte=last)
-            over |= given & Q(occurred_at__gte=first) if first else given
-    return over
-
-
 def _agreed(given: Values, at: datetime) -> Q:
     states = ConsentState.objects.filter(
         subscriber_key=OuterRef("subscriber_key"),
@@ -66,7 +56,7 @@ def _agreed(given: Values, at: datetime) -> Q:
         purpose=given["purpose"],
         is_active=True,
     )
-    return Q(Exists(states.filter(~_is_over(at))))
+    return Q(Exists(states.filter(~lapsing.is_over(at))))
 
 
 def _runs_out(given: Values, at: datetime) -> Q:
