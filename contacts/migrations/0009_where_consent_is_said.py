@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('contacts', '0007_rules_of_permission'),
+        ('contacts', '0008_sheets_of_workbooks'),
     ]
 
     operations = [
