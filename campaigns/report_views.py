@@ -105,21 +105,6 @@ def export(request: HttpRequest, pk: int) -> StreamingHttpResponse:
     return response
 
 
-def contact_messages(request: HttpRequest, pk: int) -> HttpResponse:
-    """Fragment for the contact's page: the latest messages to this person."""
-    views.require(request, "campaigns.view_outboundmessage")
-    messages = (
-        OutboundMessage.objects.filter(contact_id=pk)
-        .select_related("campaign", "sender__account")
-        .order_by("-pk")[:20]
-    )
-    context = {
-        "rows": [_row(message, gateway=message.sender.account.kind) for message in messages],
-        "shows_bodies": request.user.has_perm("campaigns.view_message_body"),
-    }
-    return render(request, "campaigns/_contact_messages.html", context)
-
-
 def of_segment(request: HttpRequest, pk: int) -> HttpResponse:
     """Fragment for a segment's page: the latest campaigns that use it."""
     views.require(request, *views.MAY_SEE)

@@ -20,10 +20,11 @@ from campaigns.models import (
 from campaigns.times import TIMES
 from contacts.models import Brand, Contact, Purpose
 from smsdesk import clock, sms_text, wakeups
-from smsdesk.errors import Invalid
+from smsdesk.errors import Invalid, WrongState
 from smsdesk.models import ApiKey, Heartbeat
 
 MAX_CHARACTERS = 1600
+TAKEN_BACK = "TAKEN_BACK"  # why one waiting message was cancelled by hand
 
 
 def queue(
@@ -129,6 +130,28 @@ def cancel_for(contact: Contact, *, brand: Brand | None, code: str, now: datetim
         state=OutboundState.CANCELLED, code=code, final_at=now, waiting_for=""
     )
     return parked + cancelled
+
+
+def cancel(message: OutboundMessage, *, now: datetime) -> None:
+    """Take one waiting message back; raises `WrongState` when it no longer waits.
+
+    One that an earlier submit may have sent is parked instead, as in `cancel_for`; what the rules on STOP ask for
+    is not taken back.
+    """
+    if message.purpose == Purpose.COMPLIANCE:
+        raise WrongState("compliance", "The rules ask for this message.", cure="It cannot be taken back.")
+    row = OutboundMessage.objects.filter(pk=message.pk, state=OutboundState.QUEUED)
+    moved = row.filter(outcome_open=True).update(state=OutboundState.PARKED, code=TAKEN_BACK)
+    moved += row.filter(outcome_open=False).update(
+        state=OutboundState.CANCELLED, code=TAKEN_BACK, final_at=now, waiting_for=""
+    )
+    message.refresh_from_db()
+    if not moved:
+        raise WrongState(
+            "not_waiting",
+            f"This message does not wait any more: {message.get_state_display().lower()}.",
+            cure="Reload the page.",
+        )
 
 
 def drained(subscriber_key: str) -> bool:

@@ -9,6 +9,7 @@ class ContactsConfig(AppConfig):
     def ready(self) -> None:
         """Every app, those above too, registers in these modules, so that nothing here imports upward.
 
-        What a segment may ask of a contact; what a proof must tell; what is held on a person.
+        What a segment may ask of a contact; what a proof must tell; what is held on a person; what happened to
+        them; what becomes of it when two contacts turn out to be one person.
         """
-        autodiscover_modules("segment_conditions", "testimony", "holdings")
+        autodiscover_modules("segment_conditions", "testimony", "holdings", "timeline_sources", "uniting_parts")

@@ -4,14 +4,13 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
-from contacts import audit, consent, holdings, outlook
+from contacts import admission, audit, consent, holdings, note_views, outlook, timeline_views
 from contacts.forms import InstantForm, OptInForm, OptOutForm
 from contacts.models import Basis, Brand, ConsentSource, Contact, Purpose, Tag
 from smsdesk import phones
@@ -21,14 +20,14 @@ MAY_TAG = "contacts.tag_contact"
 
 
 def page(request: HttpRequest, object_id: str) -> HttpResponse:
-    contact = visible(request, object_id)
+    contact = admission.visible(request, object_id)
     return _show(request, contact, opt_out_form=OptOutForm(), opt_in_form=OptInForm())
 
 
 @require_POST
 def opt_out(request: HttpRequest, pk: int) -> HttpResponse:
-    contact = visible(request, str(pk))
-    require(request, "contacts.opt_out_contact")
+    contact = admission.visible(request, str(pk))
+    admission.require(request, "contacts.opt_out_contact")
     form = OptOutForm(request.POST)
     if not form.is_valid():
         return _show(request, contact, opt_out_form=form, opt_in_form=OptInForm())
@@ -49,8 +48,8 @@ def opt_out(request: HttpRequest, pk: int) -> HttpResponse:
 
 @require_POST
 def opt_in(request: HttpRequest, pk: int) -> HttpResponse:
-    contact = visible(request, str(pk))
-    require(request, "contacts.change_contact")
+    contact = admission.visible(request, str(pk))
+    admission.require(request, "contacts.change_contact")
     form = OptInForm(request.POST)
     if form.is_valid() and _record_opt_in(request, contact, form):
         audit.note(contact, f"Recorded an opt-in to {form.cleaned_data['brand']} with proof.", by=request.user)
@@ -109,6 +108,8 @@ def _show(
         "opt_out_form": opt_out_form,
         "opt_in_form": opt_in_form,
         **tags_shown(request, contact),
+        **note_views.shown(request, contact),
+        **timeline_views.shown(request, contact, cursor=""),
         "may_opt_out": request.user.has_perm("contacts.opt_out_contact"),
         "may_change": request.user.has_perm("contacts.change_contact"),
         "may_erase": request.user.has_perm("contacts.erase_contact"),
@@ -126,16 +127,3 @@ def tags_shown(request: HttpRequest, contact: Contact) -> dict[str, Any]:
         "may_tag": may_tag,
         "known_tags": Tag.objects.order_by("folded_name")[:200] if may_tag else (),
     }
-
-
-def visible(request: HttpRequest, object_id: str) -> Contact:
-    if not (request.user.has_perm("contacts.view_contact") or request.user.has_perm("contacts.change_contact")):
-        raise PermissionDenied
-    if not (object_id.isascii() and object_id.isdigit()):
-        raise Http404("There is no such contact.")
-    return get_object_or_404(Contact, pk=int(object_id))
-
-
-def require(request: HttpRequest, permission: str) -> None:
-    if not request.user.has_perm(permission):
-        raise PermissionDenied

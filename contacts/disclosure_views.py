@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils import timezone
 from django.views.decorators.http import require_GET
 
-from contacts import audit, contact_views, holdings, personal_export, proof_pack, proof_pages
+from contacts import admission, audit, holdings, personal_export, proof_pack, proof_pages
 from contacts.models import Contact
 
 
@@ -36,7 +36,7 @@ def export(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 def _disclosed(request: HttpRequest, pk: int, *, what: str) -> Contact:
-    contact = contact_views.visible(request, str(pk))
+    contact = admission.visible(request, str(pk))
     if not holdings.may_disclose(request.user):
         raise PermissionDenied
     audit.note(contact, what, by=request.user)

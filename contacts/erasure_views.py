@@ -11,7 +11,7 @@ from django.template.response import TemplateResponse
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
-from contacts import contact_views, erasure, legal_hold
+from contacts import admission, erasure, legal_hold
 from contacts.models import Contact
 from smsdesk import phones
 from smsdesk.errors import DomainError
@@ -38,8 +38,8 @@ class EraseForm(forms.Form):
 
 def erase(request: HttpRequest, pk: int) -> HttpResponse:
     """What would go, and the form that makes it go."""
-    contact = contact_views.visible(request, str(pk))
-    contact_views.require(request, "contacts.erase_contact")
+    contact = admission.visible(request, str(pk))
+    admission.require(request, "contacts.erase_contact")
     form = EraseForm(request.POST or None, contact=contact)
     if request.method == "POST" and form.is_valid() and _erased(request, contact, form):
         messages.success(request, "Erased. The number stays suppressed until the person themselves opts in again.")
@@ -60,8 +60,8 @@ def erase(request: HttpRequest, pk: int) -> HttpResponse:
 @require_POST
 def hold(request: HttpRequest, pk: int) -> HttpResponse:
     """Places the hold with the given reason; without one, ends the hold."""
-    contact = contact_views.visible(request, str(pk))
-    contact_views.require(request, "contacts.hold_contact")
+    contact = admission.visible(request, str(pk))
+    admission.require(request, "contacts.hold_contact")
     try:
         if "end" in request.POST:
             legal_hold.end(contact, by=_user(request))

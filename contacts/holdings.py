@@ -207,6 +207,24 @@ class Holds(Holding):
 
 
 @add
+class Notes(Holding):
+    name = "notes"
+    title = "Notes of employees"
+    fate = "deleted"
+    permission = "contacts.view_contactnote"
+
+    def records(self, contact: Contact) -> Iterator[Record]:
+        for note in contact.notes.select_related("author").order_by("created_at", "pk"):
+            yield {"id": note.ref, "at": note.created_at, "by": note.author.get_username(), "text": note.text}
+
+    def count(self, contact: Contact) -> int:
+        return contact.notes.count()
+
+    def erase(self, contact: Contact, *, now: datetime) -> None:
+        contact.notes.all().delete()
+
+
+@add
 class Log(Holding):
     name = "log"
     title = "What employees did here (the desk's log)"

@@ -10,7 +10,7 @@ from django.template.response import TemplateResponse
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
-from contacts import contact_views, tagging
+from contacts import admission, contact_views, tagging
 from contacts.models import Contact, Tag
 from smsdesk.errors import DomainError, Invalid
 
@@ -18,8 +18,8 @@ from smsdesk.errors import DomainError, Invalid
 @require_POST
 def change(request: HttpRequest, pk: int) -> HttpResponse:
     """Put tags on (`tags`, separated by commas) or take one off (`remove`)."""
-    contact = contact_views.visible(request, str(pk))
-    contact_views.require(request, contact_views.MAY_TAG)
+    contact = admission.visible(request, str(pk))
+    admission.require(request, contact_views.MAY_TAG)
     error = ""
     try:
         if "remove" in request.POST:
@@ -47,7 +47,7 @@ class AllForm(forms.Form):
 
 def all_of(request: HttpRequest, people: "QuerySet[Contact]") -> HttpResponse:
     """The list's action: asks which tag, says how many people it is about, and does it when confirmed."""
-    contact_views.require(request, contact_views.MAY_TAG)
+    admission.require(request, contact_views.MAY_TAG)
     form = AllForm(request.POST if "confirmed" in request.POST else None, initial={"what": "put"})
     if form.is_valid():
         try:

@@ -311,7 +311,7 @@ def test_the_page_costs_a_fixed_number_of_queries(desk, django_assert_max_num_qu
         opted_in(contact, factories.brand())
     page_of(desk, contact)  # what a process reads once a few seconds or once for all is read now
 
-    with django_assert_max_num_queries(17):
+    with django_assert_max_num_queries(25):
         page_of(desk, contact)
 
 

@@ -209,7 +209,8 @@ def test_the_export_holds_every_part_and_nobody_elses(person, sender):
     assert all(secret in text for secret in SECRETS if secret != "2125550142")
     assert "Zed" not in text
     assert set(made["parts"]) == {
-        "contact", "consent_events", "suppressions", "holds", "log", "messages", "inbound_texts", "conversations",
+        "contact", "consent_events", "suppressions", "holds", "notes", "log", "messages", "inbound_texts",
+        "conversations",
     }  # fmt: skip
 
 

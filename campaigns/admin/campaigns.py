@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from campaigns import report_views, reports, views
+from campaigns import report_views, reports, views, waiting_views
 from campaigns.models import Campaign, CampaignState
 from smsdesk.admin import BaseModelAdmin
 
@@ -54,7 +54,8 @@ class CampaignAdmin(BaseModelAdmin):
             path("<int:pk>/report/", wrap(report_views.report), name="campaigns_campaign_report"),
             path("<int:pk>/live/", wrap(report_views.live, cacheable=True), name="campaigns_campaign_live"),
             path("<int:pk>/recipients.csv", wrap(report_views.export), name="campaigns_campaign_export"),
-            path("of-contact/<int:pk>/", wrap(report_views.contact_messages), name="campaigns_contact_messages"),
+            path("of-contact/<int:pk>/", wrap(waiting_views.of_contact), name="campaigns_contact_messages"),
+            path("message/<int:pk>/cancel/", wrap(waiting_views.cancel), name="campaigns_message_cancel"),
             path("of-segment/<int:pk>/", wrap(report_views.of_segment), name="campaigns_of_segment"),
         ]
         return [*own, *super().get_urls()]

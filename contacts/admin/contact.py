@@ -9,7 +9,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.html import format_html
 
-from contacts import contact_views, disclosure_views, erasure_views, people, tag_views
+from contacts import contact_views, disclosure_views, erasure_views, note_views, people, tag_views, timeline_views
 from contacts.forms import ContactForm
 from contacts.models import Brand, Contact, ContactList
 from smsdesk import phones
@@ -90,6 +90,8 @@ class ContactAdmin(BaseModelAdmin):
         own = [
             path("<int:pk>/edit/", wrap(self.edit_view), name="contacts_contact_edit"),
             path("<int:pk>/opt-out/", wrap(contact_views.opt_out), name="contacts_contact_opt_out"),
+            path("<int:pk>/timeline/", wrap(timeline_views.older), name="contacts_contact_timeline"),
+            path("<int:pk>/notes/", wrap(note_views.change), name="contacts_contact_notes"),
             path("<int:pk>/tags/", wrap(tag_views.change), name="contacts_contact_tags"),
             path("<int:pk>/proof.pdf", wrap(disclosure_views.proof_pdf), name="contacts_contact_proof_pdf"),
             path("<int:pk>/proof.json", wrap(disclosure_views.proof_json), name="contacts_contact_proof_json"),

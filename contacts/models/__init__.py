@@ -14,9 +14,11 @@ from contacts.models.ledger import (
     LedgerHead,
     Suppression,
 )
+from contacts.models.note import ContactNote
 from contacts.models.quiet_hours import ClosedDay, QuietHoursRule
 from contacts.models.segment import Segment, SegmentList, SegmentTag
 from contacts.models.tag import Tag, Tagging
+from contacts.models.united_phone import UnitedPhone
 
 __all__ = [
     "Basis",
@@ -30,6 +32,7 @@ __all__ = [
     "Contact",
     "ContactImport",
     "ContactList",
+    "ContactNote",
     "EventKind",
     "FrequencyCap",
     "Hold",
@@ -49,6 +52,7 @@ __all__ = [
     "Tag",
     "Tagging",
     "UndoStep",
+    "UnitedPhone",
     "WhenCapped",
     "ZoneSource",
 ]

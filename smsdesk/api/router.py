@@ -9,6 +9,7 @@ from campaigns.api.messages import Messages
 from contacts.api.consents import Consents
 from contacts.api.contacts import Contacts
 from contacts.api.disclosures import Disclosures
+from contacts.api.histories import Notes, Timelines
 from contacts.api.segments import Segments
 from contacts.api.tags import Tags
 from inbound.api.conversations import Conversations
@@ -29,6 +30,8 @@ urlpatterns = [
     path("v1/contacts/by-external-id/<path:external_id>/", Contacts.as_view({"put": "upsert"})),
     path("v1/contacts/<str:id>/tags/", Tags.as_view({"post": "change"})),
     path("v1/tags/", Tags.as_view({"get": "list"})),
+    path("v1/contacts/<str:id>/timeline/", Timelines.as_view({"get": "list"})),
+    path("v1/contacts/<str:id>/notes/", Notes.as_view({"get": "list", "post": "create"})),
     path("v1/contacts/<str:id>/proof/", Disclosures.as_view({"get": "proof"})),
     path("v1/contacts/<str:id>/export/", Disclosures.as_view({"get": "export"})),
     path("v1/contacts/<str:id>/erasure/", Disclosures.as_view({"post": "erase"})),
