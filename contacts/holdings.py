@@ -19,6 +19,7 @@ from contacts.models import (
     ConsentEvidence,
     Contact,
     ContactImport,
+    ContactNote,
     Hold,
     ListMembership,
     Suppression,
@@ -222,6 +223,9 @@ class Notes(Holding):
 
     def erase(self, contact: Contact, *, now: datetime) -> None:
         contact.notes.all().delete()
+
+    def traces(self, made_by: ContactImport, *, since: datetime) -> Traces:
+        return {"somebody wrote a note on them": Exists(ContactNote.objects.filter(contact=OuterRef("pk")))}
 
 
 @add

@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('contacts', '0007_rules_of_permission'),
+        ('contacts', '0009_where_consent_is_said'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
