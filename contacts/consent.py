@@ -11,7 +11,7 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import QuerySet
 
-from contacts import chain, settling
+from contacts import chain, holds, settling
 from contacts.imported_consent import record_import
 from contacts.models import (
     Basis,
@@ -185,38 +185,50 @@ def reassign(
     return _record(contact, event, document=document)
 
 
-def hold(contact: Contact, *, inbound_id: UUID | None, now: datetime) -> Hold:
-    """A text may be an opt-out: nothing but replies leaves until a person decides. One open hold per phone."""
+def hold(
+    contact: Contact, *, brand: Brand | None, inbound_id: UUID | None, said_at: datetime, now: datetime
+) -> Hold | None:
+    """A text may be an opt-out: nothing but replies leaves until a person decides. One open hold per brand.
+
+    None where the person has made themselves clear later than they wrote it.
+    """
+    said_at = min(aware(said_at), now)
     with transaction.atomic():
         lock([contact.pk])
-        standing = Hold.objects.filter(subscriber_key=contact.subscriber_key, closed_at=None).first()
-        if standing is not None:
-            return standing
-        opened = Hold.objects.create(subscriber_key=contact.subscriber_key, inbound_id=inbound_id, opened_at=now)
-        chain.append([_review_event(contact, EventKind.HOLD, now=now, by="")])
+        events = settling.events_of([contact.subscriber_key]).get(contact.subscriber_key, [])
+        if holds.is_answered(events, brand_id=brand.pk if brand else None, said_at=said_at):
+            return None
+        opened, is_new = holds.begin(
+            contact.subscriber_key, brand=brand, inbound_id=inbound_id, said_at=said_at, now=now
+        )
+        if is_new:
+            chain.append([_review_event(opened, EventKind.HOLD, at=said_at, now=now, by="")])
         return opened
 
 
-def release(contact: Contact, *, by: str, now: datetime) -> Hold:
-    """A person read it: no opt-out. Raises `WrongState` when no hold is open."""
+def release(hold: Hold, *, contact: Contact, by: str, now: datetime) -> None:
+    """A person read it: no opt-out. Raises `WrongState` when somebody was faster."""
     with transaction.atomic():
-        closed = _close_hold(contact, by=by, now=now, was_opt_out=False)
-        chain.append([_review_event(contact, EventKind.RELEASE, now=now, by=by)])
-        return closed
+        lock([contact.pk])
+        if not holds.close(hold, by=clean(by), was_opt_out=False, now=now):
+            raise _decided(hold)
+        chain.append([_review_event(hold, EventKind.RELEASE, at=now, now=now, by=by)])
 
 
-def confirm_hold(contact: Contact, *, brand: Brand | None, by: str, now: datetime) -> ConsentEvent:
-    """A person read it: an opt-out, from the moment the text came. Raises `WrongState` when no hold is open."""
+def confirm_hold(hold: Hold, *, contact: Contact, by: str, note: str, now: datetime) -> ConsentEvent:
+    """An opt-out, from the moment it was written; `by` decided so. Raises `WrongState` when somebody was faster."""
     with transaction.atomic():
-        closed = _close_hold(contact, by=by, now=now, was_opt_out=True)
+        lock([contact.pk])
+        if not holds.close(hold, by=clean(by), was_opt_out=True, now=now):
+            raise _decided(hold)
         return opt_out(
             contact,
-            brand=brand,
+            brand=hold.brand,
             source=ConsentSource.TEXT,
-            occurred_at=closed.opened_at,
+            occurred_at=hold.said_at,
             now=now,
             by=by,
-            note=f"read by a person; inbound message {closed.inbound_id or 'not recorded'}",
+            note=f"{note}; inbound message {hold.inbound_id or 'not recorded'}",
         )
 
 
@@ -234,7 +246,11 @@ def _record(contact: Contact, event: ConsentEvent, *, document: Mapping[str, str
         chain.reserve([event])
         chain.keep_evidence([(event, document)])
         settling.settle({contact.subscriber_key: [*events.get(contact.subscriber_key, ()), event]})
+        cleared = holds.close_answered(event)
         chain.append([event])
+        if cleared:
+            at, now = event.occurred_at, event.recorded_at
+            chain.append([_review_event(one, EventKind.RELEASE, at=at, now=now, by="") for one in cleared])
     return event
 
 
@@ -242,22 +258,18 @@ def _document(contact: Contact, proof: Proof | None) -> dict[str, str]:
     return {"phone": contact.phone, "name": contact.name} | (proof.as_document() if proof else {})
 
 
-def _close_hold(contact: Contact, *, by: str, now: datetime, was_opt_out: bool) -> Hold:
-    lock([contact.pk])
-    standing = Hold.objects.filter(subscriber_key=contact.subscriber_key, closed_at=None).first()
-    if standing is None:
-        raise WrongState("no_open_hold", "Nothing is held for review here any more.", cure="Reload the page.")
-    standing.closed_at, standing.closed_by, standing.was_opt_out = now, clean(by)[:150], was_opt_out
-    standing.save(update_fields=["closed_at", "closed_by", "was_opt_out"])
-    return standing
+def _decided(hold: Hold) -> WrongState:
+    said = {True: "an opt-out", False: "no opt-out", None: "nothing to decide any more"}[hold.was_opt_out]
+    return WrongState("hold_decided", f"This was decided already, by {hold.closed_by}: {said}.")
 
 
-def _review_event(contact: Contact, kind: EventKind, *, now: datetime, by: str) -> ConsentEvent:
+def _review_event(hold: Hold, kind: EventKind, *, at: datetime, now: datetime, by: str) -> ConsentEvent:
     return ConsentEvent(
-        subscriber_key=contact.subscriber_key,
+        subscriber_key=hold.subscriber_key,
+        brand_id=hold.brand_id,
         purposes=[EVERY],
         kind=kind,
-        occurred_at=now,
+        occurred_at=at,
         recorded_at=now,
         source=ConsentSource.ADMIN if by else ConsentSource.TEXT,
         actor=clean(by)[:150],

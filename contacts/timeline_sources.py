@@ -66,7 +66,7 @@ def reviews_decided(asked: Asked) -> Iterator[Entry]:
         yield Entry(
             at=hold.closed_at,
             id=hold.pk,
-            title="Read by a person",
+            title="The doubt was settled",
             who=hold.closed_by,
             pill=_DECIDED[hold.was_opt_out],
             colour="bad" if hold.was_opt_out else "off",

@@ -6,9 +6,8 @@ from django.conf import settings
 from django.urls import reverse
 
 from campaigns.dashboard import per_day
-from contacts.models import Hold
-from inbound import inbox
-from inbound.models import Conversation, ConversationState, InboundMessage, Reply
+from inbound import hold_queue, inbox
+from inbound.models import ConversationState, InboundMessage, Reply
 from smsdesk import dashboard
 from smsdesk.dashboard import Figure, Lesson, Link, Moment, Need, Series
 
@@ -26,14 +25,15 @@ def unread(moment: Moment) -> Iterable[Need]:
     yield Need("Conversations nobody has taken", waiting.count(), f"{reverse('inbox')}?view=unassigned", "busy")
 
 
-@dashboard.needs.add(permission="inbound.view_conversation", order=12)
+@dashboard.needs.add(permission="inbound.review_hold", order=2)
+def doubts_running_out(moment: Moment) -> Iterable[Need]:
+    alarming = hold_queue.count_alarming(now=moment.now)
+    yield Need("Texts that may be opt-outs and count as such soon", alarming, reverse("inbox_holds"), "bad")
+
+
+@dashboard.needs.add(permission="inbound.review_hold", order=12)
 def doubts(moment: Moment) -> Iterable[Need]:
-    held = Hold.objects.filter(closed_at=None)
-    keys = list(held.values_list("subscriber_key", flat=True)[:2])
-    thread = Conversation.objects.filter(contact__subscriber_key__in=keys).order_by("-last_activity_at").first()
-    one = len(keys) == 1 and thread is not None
-    url = reverse("inbox_thread", args=[thread.ref]) if one and thread else reverse("inbox")
-    yield Need("Texts that may be opt-outs", held.count(), url, "bad")
+    yield Need("Texts that may be opt-outs", hold_queue.count(), reverse("inbox_holds"), "wait")
 
 
 @dashboard.chart.add(permission="inbound.view_inboundmessage", order=10)

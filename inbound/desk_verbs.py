@@ -9,12 +9,14 @@ from django.db import transaction
 
 from campaigns import sending
 from contacts import consent
-from contacts.models import ConsentSource, Contact, Hold
-from inbound import conversations
+from contacts import holds as contact_holds
+from contacts.models import Brand, ConsentSource, Contact, Hold
+from inbound import conversations, holds
 from inbound.models import Conversation, ConversationEventKind
-from smsdesk.errors import Invalid
+from smsdesk.errors import Invalid, WrongState
 
-Act = Callable[[Conversation, User, Mapping[str, str], datetime], object]
+# What it returns, if anything, is said instead of `done`.
+Act = Callable[[Conversation, User, Mapping[str, str], datetime], str | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,42 +60,47 @@ def _note(conversation: Conversation, by: User, form: Mapping[str, str], now: da
     conversations.note(conversation, author=by, text=form.get("text", ""), now=now)
 
 
-def opt_out(conversation: Conversation, by: User, form: Mapping[str, str], now: datetime) -> None:
+def opt_out(conversation: Conversation, by: User, form: Mapping[str, str], now: datetime) -> str:
     """The person asked for it in this thread, in words no machine was sure of: their own act, read by an agent."""
     with transaction.atomic():
         (contact,) = consent.lock([conversation.contact_id]) or [conversation.contact]
-        brand = conversation.sender.brand
-        if _held(contact):
-            consent.confirm_hold(contact, brand=brand, by=by.get_username(), now=now)
-        else:
-            consent.opt_out(
-                contact,
-                brand=brand,
-                source=ConsentSource.TEXT,
-                occurred_at=now,
-                now=now,
-                by=by.get_username(),
-                note=f"in conversation {conversation.ref}",
-            )
-        sending.cancel_for(contact, brand=brand, code="OPTED_OUT", now=now)
+        brand, name = conversation.sender.brand, by.get_username()
+        held = open_hold(contact, brand=brand)
+        if held is not None:
+            return holds.opt_out(held, by=name, note="read by a person", now=now).sentence
+        consent.opt_out(
+            contact,
+            brand=brand,
+            source=ConsentSource.TEXT,
+            occurred_at=now,
+            now=now,
+            by=name,
+            note=f"in conversation {conversation.ref}",
+        )
+        cancelled = sending.cancel_for(contact, brand=brand, code="OPTED_OUT", now=now)
         conversations.tell(
             contact,
             sender=conversation.sender,
             kind=ConversationEventKind.OPTED_OUT,
-            detail=f"by {by.get_username()}",
+            detail=f"by {name}",
             now=now,
         )
+    return holds.Effect(brand, cancelled, stands=True).sentence
 
 
 def _not_opt_out(conversation: Conversation, by: User, form: Mapping[str, str], now: datetime) -> None:
-    consent.release(conversation.contact, by=by.get_username(), now=now)
+    held = open_hold(conversation.contact, brand=conversation.sender.brand)
+    if held is None:
+        raise WrongState("no_open_hold", "Nothing is held for review here any more.", cure="Reload the page.")
+    holds.release(held, by=by.get_username(), now=now)
 
 
-def _held(contact: Contact) -> bool:
-    return Hold.objects.filter(subscriber_key=contact.subscriber_key, closed_at=None).exists()
+def open_hold(contact: Contact, *, brand: Brand) -> Hold | None:
+    return contact_holds.open_of(contact.subscriber_key, brand=brand).first()
 
 
-_REPLY, _ASSIGN, _OPT_OUT = "inbound.reply_conversation", "inbound.assign_conversation", "contacts.opt_out_contact"
+_REPLY, _ASSIGN = "inbound.reply_conversation", "inbound.assign_conversation"
+_OPT_OUT, _REVIEW = "contacts.opt_out_contact", "inbound.review_hold"
 
 VERBS: dict[str, Verb] = {
     "claim": Verb(_REPLY, "The conversation is yours.", _claim),
@@ -102,6 +109,6 @@ VERBS: dict[str, Verb] = {
     "resolve": Verb(_REPLY, "Resolved. A new text of this person opens it again.", _resolve),
     "reopen": Verb(_REPLY, "Open again.", _reopen),
     "note": Verb(_REPLY, "Note kept.", _note),
-    "opt-out": Verb(_OPT_OUT, "Opted out. Nothing more is sent to this person.", opt_out),
-    "not-opt-out": Verb(_OPT_OUT, "Released: read as no opt-out.", _not_opt_out),
+    "opt-out": Verb(_OPT_OUT, "Opted out.", opt_out),
+    "not-opt-out": Verb(_REVIEW, "Released: read as no opt-out.", _not_opt_out),
 }

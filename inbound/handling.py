@@ -139,9 +139,12 @@ def _take_yes(message: InboundMessage, *, contact: Contact, sender: Sender, now:
 
 
 def _hold(message: InboundMessage, *, contact: Contact, sender: Sender, now: datetime) -> None:
-    consent.hold(contact, inbound_id=message.public_id, now=now)
+    held = consent.hold(
+        contact, brand=sender.brand, inbound_id=message.public_id, said_at=message.occurred_at, now=now
+    )
     conversations.hear(message, contact=contact, sender=sender, now=now)
-    conversations.tell(contact, sender=sender, kind=ConversationEventKind.HELD, detail=message.rule, now=now)
+    if held is not None:  # else they have made themselves clear since: this text came late
+        conversations.tell(contact, sender=sender, kind=ConversationEventKind.HELD, detail=message.rule, now=now)
 
 
 def _keyword(message: InboundMessage, keyword: Keyword, *, contact: Contact, sender: Sender, now: datetime) -> None:

@@ -5,9 +5,11 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.contrib.auth.models import User
-from django.db.models import Count, Max, OuterRef, Q, QuerySet, Subquery, Sum
+from django.db.models import Count, Exists, Max, OuterRef, Q, QuerySet, Subquery, Sum
 from django.db.models.functions import Substr
 
+from contacts.models import Hold
+from inbound import unmatched
 from inbound.conversations import UNRESOLVED
 from inbound.models import Conversation, ConversationState, InboundMessage
 from smsdesk import phones, sms_text
@@ -70,10 +72,17 @@ def matching(user: User, wanted: Filter) -> QuerySet[Conversation]:
 
 
 def page(user: User, wanted: Filter) -> tuple[list[Conversation], bool]:
-    """The conversations of one page, latest first, each with its `preview`; and whether more follow."""
+    """The conversations of one page, latest first, each with its `preview`; and whether more follow.
+
+    `is_held`: a text may be an opt-out; `unmatched_since`: a reply to marketing waits to be dealt with.
+    """
     latest = InboundMessage.objects.filter(conversation=OuterRef("pk")).order_by("-id")
     rows = matching(user, wanted).annotate(preview=Subquery(latest.values(said=Substr("text", 1, 90))[:1]))
     start = (wanted.page - 1) * PAGE
+    rows = rows.annotate(
+        is_held=Exists(Hold.objects.filter(subscriber_key=OuterRef("contact__subscriber_key"), closed_at=None)),
+        unmatched_since=Subquery(unmatched.replies().values("received_at")[:1]),
+    )
     found: list[Any] = list(rows.order_by("-last_activity_at", "-id")[start : start + PAGE + 1])
     return found[:PAGE], len(found) > PAGE
 

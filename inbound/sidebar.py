@@ -7,8 +7,11 @@ from zoneinfo import ZoneInfo
 from django.contrib.auth.models import User
 
 from campaigns import eligibility
+from contacts import business_days
 from contacts.facts import Verdict
 from contacts.models import ConsentState, Hold, Purpose, Suppression
+from contacts.standing import EVERY
+from inbound import unmatched
 from inbound.models import Conversation
 from smsdesk import phones
 
@@ -21,7 +24,10 @@ class Sidebar:
     local_times: list[str]
     consents: list[ConsentState]
     suppressions: list[Suppression]
-    hold: Hold | None
+    hold: Hold | None  # of this brand
+    is_held_elsewhere: bool  # a text to another brand waits; everybody's campaigns wait with it
+    is_opted_out: bool  # of everything of this brand
+    unmatched: business_days.Clock | None  # of a reply to marketing that waits to be dealt with
     verdict: Verdict
     agents: list[User]
 
@@ -35,12 +41,19 @@ def read(conversation: Conversation, *, reader: User, now: datetime) -> Sidebar:
     brand = conversation.sender.brand
     key = contact.subscriber_key
     suppressions = Suppression.objects.filter(subscriber_key=key, lifted_by=None).select_related("brand")
+    own = [s for s in suppressions if s.brand_id in (None, brand.pk)]
+    held = list(Hold.objects.filter(subscriber_key=key, closed_at=None))
+    hold = next((one for one in held if one.brand_id in (None, brand.pk)), None)
+    since = unmatched.since(conversation)
     return Sidebar(
         phone=shown_phone(contact.phone, reader=reader),
         local_times=_local_times(contact.time_zone, contact.phone, now),
         consents=list(ConsentState.objects.filter(subscriber_key=key, brand=brand).order_by("purpose")),
-        suppressions=[s for s in suppressions if s.brand_id in (None, brand.pk)],
-        hold=Hold.objects.filter(subscriber_key=key, closed_at=None).first(),
+        suppressions=own,
+        hold=hold,
+        is_held_elsewhere=bool(held) and hold is None,
+        is_opted_out=any(s.purpose == EVERY for s in own),
+        unmatched=unmatched.clock(conversation, since=since, now=now) if since else None,
         verdict=eligibility.explain(contact, sender=conversation.sender, purpose=Purpose.CONVERSATIONAL, at=now),
         agents=_agents() if reader.has_perm("inbound.assign_conversation") else [],
     )

@@ -17,7 +17,7 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
-from inbound import conversations, desk_verbs, inbox, replies, sidebar, threads
+from inbound import conversations, desk_verbs, hold_queue, inbox, replies, sidebar, threads, unmatched
 from inbound.models import Conversation, Draft
 from smsdesk import public_ids, sms_text
 from smsdesk.errors import DomainError, Invalid
@@ -106,11 +106,11 @@ def do(request: HttpRequest, ref: str, verb: str) -> HttpResponse:
         raise Http404
     user = _allowed(request, known.permission)
     try:
-        known.act(conversation, user, request.POST, timezone.now())
+        said = known.act(conversation, user, request.POST, timezone.now())
     except DomainError as problem:
         messages.error(request, problem.sentence())
     else:
-        messages.success(request, known.done)
+        messages.success(request, said or known.done)
     return redirect("inbox_thread", ref=ref)
 
 
@@ -136,6 +136,7 @@ def _thread_page(
         "problem": problem,
         "may_reply": user.has_perm("inbound.reply_conversation"),
         "may_opt_out": user.has_perm("contacts.opt_out_contact"),
+        "may_review": user.has_perm("inbound.review_hold"),
     }
     return _page(request, context, status=problem.status if problem else 200)
 
@@ -150,9 +151,13 @@ def _page(request: HttpRequest, context: dict[str, Any], *, status: int = 200) -
 
 
 def _list(user: User, wanted: inbox.Filter) -> dict[str, Any]:
-    rows, has_more = inbox.page(user, wanted)
+    found, has_more = inbox.page(user, wanted)
+    rows: list[Any] = list(found)
+    now = timezone.now()
     for row in rows:
-        row.shown_name = row.contact.name or sidebar.shown_phone(row.contact.phone, reader=user)  # type: ignore[attr-defined]
+        row.shown_name = row.contact.name or sidebar.shown_phone(row.contact.phone, reader=user)
+        if row.unmatched_since:
+            row.clock = unmatched.clock(row, since=row.unmatched_since, now=now)
     return {
         "rows": rows,
         "wanted": wanted,
@@ -162,6 +167,7 @@ def _list(user: User, wanted: inbox.Filter) -> dict[str, Any]:
         "list_query": wanted.query(page=wanted.page),
         "list_headers": _condition(f'"{inbox.fingerprint(user, wanted)}"'),
         "open_ref": "",
+        "held": hold_queue.count() if user.has_perm("inbound.review_hold") else None,
     }
 
 

@@ -78,7 +78,7 @@ def build() -> Desk:
     now = timezone.now()
     brand = factories.brand(name=f"Acme {SCRIPT}"[:60])
     account = factories.account({"api_key": CREDENTIAL}, name="Carrier <b>")
-    sender = factories.sender(brand=brand, account=account)
+    sender = factories.sender(brand=brand, account=account, value="+12025550100")  # unlike the masked ones
     person = factories.opted_in(brand, phone=PHONE, name=SCRIPT, attributes={"city": SCRIPT})
     people = factories.contact_list(person, name=f"List {SCRIPT}")
     campaign = factories.campaign(people, sender=sender, name=SCRIPT, state="sending", launched_at=now)

@@ -81,7 +81,7 @@ class People:
                 source="text", since=NOW, event=self.event, lifted_by=pick([None, self.event]),
             )  # fmt: skip
         if pick([True, False, False]):
-            Hold.objects.create(subscriber_key=key, opened_at=NOW, closed_at=self._sometime())
+            Hold.objects.create(subscriber_key=key, said_at=NOW, opened_at=NOW, closed_at=self._sometime())
         for campaign in self.campaigns:
             if pick([True, False]):
                 factories.outbound(

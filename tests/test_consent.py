@@ -410,36 +410,126 @@ def test_a_stop_counts_although_the_contact_was_deleted_meanwhile(person, brand)
 # --- holds ----------------------------------------------------------------------------------------------
 
 
+def hold(person, brand, *, at=NOW, now=NOW):
+    return consent.hold(person, brand=brand, inbound_id=None, said_at=at, now=now)
+
+
+def confirm_hold(held, person):
+    return consent.confirm_hold(held, contact=person, by="ann", note="read by a person", now=NOW)
+
+
+def is_held(person):
+    return Hold.objects.filter(subscriber_key=person.subscriber_key, closed_at=None).exists()
+
+
 def test_a_hold_stops_everything_but_replies(person, brand):
     opt_in(person, brand)
-    consent.hold(person, inbound_id=None, now=NOW)
+    hold(person, brand)
     assert verdict(person, brand) == "HELD_FOR_REVIEW"
     assert verdict(person, brand, Purpose.CONVERSATIONAL) == "CONVERSATION_CLOSED"
 
 
-def test_a_second_doubt_keeps_the_one_hold(person):
-    first = consent.hold(person, inbound_id=None, now=NOW)
-    assert consent.hold(person, inbound_id=None, now=NOW) == first
-    assert Hold.objects.count() == 1
+def test_a_second_doubt_keeps_the_one_hold_and_its_clock(person, brand):
+    first = hold(person, brand, at=days_ago(3), now=days_ago(3))
+    again = hold(person, brand, at=days_ago(1), now=days_ago(1))
+    assert first == again
+    assert (again.opened_at, again.said_at) == (days_ago(3), days_ago(1))
+    assert ConsentEvent.objects.filter(kind=EventKind.HOLD).count() == 1
+
+
+def test_each_brand_has_a_hold_of_its_own_and_any_of_them_stops_all(person, brand):
+    other = factories.brand(name="Other")
+    opt_in(person, other, at=days_ago(9))
+    held = hold(person, brand)
+    hold(person, other)
+    consent.release(held, contact=person, by="ann", now=NOW)
+    assert verdict(person, other) == "HELD_FOR_REVIEW"
+
+
+@pytest.mark.parametrize("scope", ["brand", None])
+def test_the_database_allows_one_open_hold_per_phone_and_brand(person, brand, scope):
+    values = {"subscriber_key": person.subscriber_key, "said_at": NOW, "opened_at": NOW}
+    values["brand"] = brand if scope else None
+    Hold.objects.create(**values)
+    with pytest.raises(IntegrityError), transaction.atomic():
+        Hold.objects.create(**values)
 
 
 def test_a_release_lets_messages_through_again(person, brand):
     opt_in(person, brand)
-    consent.hold(person, inbound_id=None, now=NOW)
-    closed = consent.release(person, by="ann", now=NOW)
-    assert (closed.closed_by, closed.was_opt_out) == ("ann", False)
+    held = hold(person, brand)
+    consent.release(held, contact=person, by="ann", now=NOW)
+    assert (held.closed_by, held.was_opt_out) == ("ann", False)
     assert verdict(person, brand) == "OK"
     assert list(consent.history(person.subscriber_key).values_list("kind", flat=True)) == [
         EventKind.RELEASE, EventKind.HOLD, EventKind.OPT_IN,
     ]  # fmt: skip
 
 
-def test_a_confirmed_hold_is_an_opt_out_of_the_moment_it_came(person, brand):
-    consent.hold(person, inbound_id=None, now=days_ago(1))
-    event = consent.confirm_hold(person, brand=brand, by="ann", now=NOW)
-    assert (event.kind, event.occurred_at, event.actor) == ("opt_out", days_ago(1), "ann")
+def test_a_confirmed_hold_is_an_opt_out_of_the_moment_it_was_written(person, brand):
+    held = hold(person, brand, at=days_ago(2), now=days_ago(1))
+    event = confirm_hold(held, person)
+    assert (event.kind, event.occurred_at, event.actor) == ("opt_out", days_ago(2), "ann")
+    with pytest.raises(WrongState, match="by ann: an opt-out"):
+        consent.release(held, contact=person, by="bob", now=NOW)
+
+
+def test_a_decision_on_an_old_hold_does_not_touch_a_newer_one(person, brand):
+    old = hold(person, brand, at=days_ago(2), now=days_ago(2))
+    stale = Hold.objects.get(pk=old.pk)
+    consent.release(old, contact=person, by="ann", now=days_ago(1))
+    hold(person, brand)
     with pytest.raises(WrongState):
-        consent.release(person, by="bob", now=NOW)
+        confirm_hold(stale, person)
+    assert is_held(person)
+
+
+# What the person said about it, before or after it arrives, answers the doubt; what else was said does not.
+# (what, days ago) of a doubt of two days ago → what is left: opted out, held, or neither
+ANSWERS = [
+    (lambda p, b: opt_out(p, b, at=days_ago(1)), "opted out"),
+    (lambda p, b: opt_out(p, b, at=days_ago(2)), "opted out"),
+    (lambda p, b: opt_out(p, b, at=days_ago(1), source=ConsentSource.ADMIN), "opted out"),
+    (lambda p, b: opt_out(p, None, at=days_ago(1)), "opted out"),
+    (lambda p, b: opt_out(p, b, at=days_ago(3)), "held"),
+    (lambda p, b: opt_out(p, b, at=days_ago(1), purposes=["marketing"]), "held"),
+    (lambda p, b: opt_out(p, factories.brand(), at=days_ago(1)), "held"),
+    (lambda p, b: start(p, b, at=days_ago(1)), "free"),
+    (lambda p, b: start(p, b, at=days_ago(2)), "held"),
+    (lambda p, b: start(p, factories.brand(), at=days_ago(1)), "held"),
+    (lambda p, b: opt_in(p, b, at=days_ago(1)), "free"),
+    (lambda p, b: opt_in(p, b, at=days_ago(1), purposes=[Purpose.TRANSACTIONAL]), "held"),
+    (lambda p, b: opt_in(p, b, at=days_ago(1), source=ConsentSource.WEB_FORM), "held"),
+    (lambda p, b: opt_in(p, b, at=days_ago(1), source=ConsentSource.API), "held"),
+    (lambda p, b: opt_in(p, b, at=days_ago(1), source=ConsentSource.LINK), "free"),
+    (lambda p, b: imported(p, b, at=days_ago(1)), "held"),
+]
+
+
+@pytest.mark.parametrize(("says", "left"), ANSWERS)
+@pytest.mark.parametrize("order", ["doubt first", "answer first"])
+def test_a_later_word_of_the_person_answers_the_doubt_in_either_order(person, brand, says, left, order):
+    steps = [lambda: hold(person, brand, at=days_ago(2)), lambda: says(person, brand)]
+    for step in steps if order == "doubt first" else reversed(steps):
+        step()
+    assert is_held(person) == (left == "held")
+    if left == "opted out":
+        assert verdict(person, brand) in ("SUPPRESSED", "SUPPRESSED_PROVIDER")
+
+
+def test_a_stop_that_answers_a_doubt_is_written_on_it(person, brand):
+    held = hold(person, brand, at=days_ago(2))
+    opt_out(person, brand)
+    held.refresh_from_db()
+    assert (held.was_opt_out, held.closed_by) == (True, "the person")
+
+
+def test_a_start_that_answers_a_doubt_is_in_the_ledger_as_a_release(person, brand):
+    held = hold(person, brand, at=days_ago(2))
+    start(person, brand)
+    held.refresh_from_db()
+    assert (held.was_opt_out, held.closed_by) == (False, "the person")
+    assert ConsentEvent.objects.filter(kind=EventKind.RELEASE, brand=brand, actor="").exists()
 
 
 # --- double opt-in --------------------------------------------------------------------------------------

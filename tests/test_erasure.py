@@ -54,7 +54,7 @@ def person(sender):
         raw={"from": PHONE},
     )  # fmt: skip
     Note.objects.create(conversation=thread, author=factories.user(), text="rather difficult", created_at=NOW)
-    consent.hold(made, inbound_id=None, now=NOW)
+    consent.hold(made, brand=sender.brand, inbound_id=None, said_at=NOW, now=NOW)
     return made
 
 

@@ -1,9 +1,11 @@
 """The inbox in a browser's eyes: what it shows, to whom, how often it asks the database, and what it never does."""
 
-from datetime import timedelta
+import re
+from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
+import time_machine
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -12,7 +14,8 @@ from django.utils import timezone
 from django.utils.html import escape
 
 from campaigns.models import MessageKind, OutboundMessage, OutboundState
-from contacts.models import ConsentSource, Hold, Suppression
+from contacts import consent
+from contacts.models import ConsentSource, Contact, Hold, Suppression
 from inbound import conversations, keywords, receiving, replies
 from inbound.models import Conversation, Draft, InboundMessage, Keyword, KeywordAction, Note
 from smsdesk.errors import Invalid
@@ -21,7 +24,9 @@ from tests import factories
 
 pytestmark = pytest.mark.django_db
 
-AGENT = ("inbound.view_conversation", "inbound.reply_conversation", "contacts.opt_out_contact")
+AGENT = (
+    "inbound.view_conversation", "inbound.reply_conversation", "inbound.review_hold", "contacts.opt_out_contact",
+)  # fmt: skip
 PHONE = "+12025550111"
 
 
@@ -400,6 +405,71 @@ def test_a_doubtful_text_that_is_none_is_released():
     assert Hold.objects.get().was_opt_out is False
     assert not Suppression.objects.exists()
     assert press(client, conversation, "not-opt-out").status_code == 302  # again: said in words, nothing breaks
+
+
+def answers_marketing(sender, body="Do you have size 9?", *, now=None, purpose="marketing"):
+    """A reply to a text of ours, which no rule takes for STOP."""
+    person = Contact.objects.filter(phone=PHONE).first() or factories.contact(PHONE)
+    campaign = factories.campaign(sender=sender, purpose=purpose)
+    factories.outbound(campaign, person, state="delivered", submit_no=1, body="Sale")
+    return hears(sender, body, now=now)
+
+
+def age_shown(client, conversation):
+    """What the list and the thread say of its age."""
+    found = re.findall(r"reply to marketing, (day \d+ of \d+)", text_of(client.get(reverse("inbox"))))
+    beside = re.findall(r">(Day \d+ of \d+)</span>", text_of(page(client, conversation)))
+    assert [one.lower() for one in beside] == found
+    return found
+
+
+def test_a_reply_to_marketing_that_nobody_dealt_with_shows_its_age():
+    client, came = signed_in(*AGENT), datetime(2026, 6, 1, 13, 0, tzinfo=UTC)
+    conversation = answers_marketing(factories.sender(), now=came)
+    with time_machine.travel(came + timedelta(days=9)):
+        assert age_shown(client, conversation) == ["day 7 of 10"]
+        assert "pill-bad" not in text_of(client.get(reverse("inbox")))
+    with time_machine.travel(came + timedelta(days=10)):
+        assert age_shown(client, conversation) == ["day 8 of 10"]
+        assert "pill-bad" in text_of(client.get(reverse("inbox")))
+        press(client, conversation, "opt-out")
+        assert age_shown(client, conversation) == []
+        assert "Opt this person out" not in text_of(page(client, conversation))
+
+
+def test_the_age_is_that_of_the_first_such_reply():
+    client, came = signed_in(*AGENT), timezone.now() - timedelta(days=40)
+    sender = factories.sender()
+    conversation = answers_marketing(sender, now=came)
+    first = age_shown(client, conversation)
+    answers_marketing(sender, "Hello?")
+    assert age_shown(client, conversation) == first != []
+
+
+def test_an_answer_or_resolving_ends_the_age_and_a_new_reply_begins_it_again():
+    client, sender = signed_in(*AGENT), factories.sender()
+    conversation = answers_marketing(sender, now=timezone.now() - timedelta(hours=1))
+    assert send(client, conversation).status_code == 302
+    assert age_shown(client, conversation) == []
+    answers_marketing(sender, "Great!")
+    assert age_shown(client, conversation) == ["day 0 of 10"]
+    press(client, conversation, "resolve")
+    assert "reply to marketing" not in text_of(client.get(reverse("inbox"), {"state": "any"}))
+
+
+def test_a_text_that_answers_nothing_of_ours_or_no_marketing_has_no_age():
+    client, sender = signed_in(*AGENT), factories.sender()
+    assert age_shown(client, hears(sender)) == []
+    assert age_shown(client, answers_marketing(sender, purpose="transactional")) == []
+
+
+def test_an_opt_out_of_marketing_alone_leaves_the_button():
+    client, conversation = signed_in(*AGENT), hears(factories.sender())
+    consent.opt_out(
+        conversation.contact, brand=conversation.sender.brand, source=ConsentSource.API, purposes=["marketing"],
+        occurred_at=timezone.now(), now=timezone.now(),
+    )  # fmt: skip
+    assert "Opt this person out" in text_of(page(client, conversation))
 
 
 def test_unknown_verbs_are_not_found():

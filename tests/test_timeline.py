@@ -46,8 +46,8 @@ def busy_person(*, size: int = 1):
         )
         receiving.receive(sender.account, said, now=at)
         consent.opt_out(person, brand=campaign_brand, source=ConsentSource.ADMIN, occurred_at=at, now=at)
-        consent.hold(person, inbound_id=None, now=at)
-        consent.release(person, by="ann", now=at)
+        held = consent.hold(person, brand=None, inbound_id=None, said_at=at, now=at)
+        consent.release(held, contact=person, by="ann", now=at)
         notes.add(person, text=f"note {number}", author=user, now=at)
         audit.note(person, "Looked.", by=user)
     return person

@@ -128,7 +128,8 @@ def import_again(person, made):
 
 
 def hold(person, made):
-    consent.hold(person, inbound_id=None, now=timezone.now())
+    now = timezone.now()
+    consent.hold(person, brand=None, inbound_id=None, said_at=now, now=now)
 
 
 def write(person, made):

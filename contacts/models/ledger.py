@@ -7,6 +7,7 @@ from django.db import models
 from django.db.models import Q
 
 from contacts.models.brand import Brand, Purpose
+from smsdesk.public_ids import PublicIdModel
 
 
 class EventKind(models.TextChoices):
@@ -184,12 +185,16 @@ class Suppression(models.Model):
         return f"suppressed since {self.since:%Y-%m-%d}"
 
 
-class Hold(models.Model):
+class Hold(PublicIdModel):
     """A text that may be an opt-out waits for a person; until then only replies may leave."""
 
+    prefix = "hld"
+
     subscriber_key = models.CharField(max_length=44)
+    brand = models.ForeignKey(Brand, on_delete=models.PROTECT, null=True, related_name="+")  # null: every brand
     inbound_id = models.UUIDField(null=True)  # public id of the inbound message that caused it
-    opened_at = models.DateTimeField()
+    said_at = models.DateTimeField()  # when the latest such text was written: from then it would be an opt-out
+    opened_at = models.DateTimeField()  # when the first one came: the clock runs from here
     closed_at = models.DateTimeField(null=True, blank=True)
     closed_by = models.CharField(max_length=150, blank=True)
     was_opt_out = models.BooleanField(null=True)
@@ -197,8 +202,21 @@ class Hold(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                fields=["subscriber_key"], condition=Q(closed_at=None), name="one_open_hold_per_phone"
-            )
+                fields=["subscriber_key", "brand"],
+                condition=Q(closed_at=None, brand__isnull=False),
+                name="one_open_hold_per_phone_and_brand",
+            ),
+            models.UniqueConstraint(
+                fields=["subscriber_key"],
+                condition=Q(closed_at=None, brand=None),
+                name="one_open_hold_of_every_brand",
+            ),
+        ]
+        indexes = [
+            # the send path's check under the contact lock
+            models.Index(fields=["subscriber_key"], condition=Q(closed_at=None), name="open_holds_of_phone"),
+            # the queue, and the round that closes what nobody read in time
+            models.Index(fields=["opened_at"], condition=Q(closed_at=None), name="hold_queue"),
         ]
 
     def __str__(self) -> str:

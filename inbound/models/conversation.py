@@ -46,6 +46,7 @@ class Conversation(PublicIdModel):
         permissions = [
             ("reply_conversation", "Can reply in conversations"),
             ("assign_conversation", "Can assign conversations to others"),
+            ("review_hold", "Can decide whether a text is an opt-out"),
         ]
 
     def __str__(self) -> str:
@@ -85,6 +86,7 @@ class ConversationEventKind(models.TextChoices):
     OPTED_OUT = "opted_out", "Opted out"
     OPTED_IN = "opted_in", "Opted in"
     HELD = "held", "Held for review"
+    RELEASED = "released", "Read as no opt-out"
 
 
 class ConversationEvent(models.Model):

@@ -13,6 +13,7 @@ from contacts.api.histories import Notes, Timelines
 from contacts.api.segments import Segments
 from contacts.api.tags import Tags
 from inbound.api.conversations import Conversations
+from inbound.api.holds import Holds
 from smsdesk.api.docs import Docs, missing
 from smsdesk.api.me import Me
 
@@ -20,6 +21,7 @@ router = SimpleRouter()
 router.register("v1/campaigns", Campaigns, basename="campaigns")
 router.register("v1/messages", Messages, basename="messages")
 router.register("v1/conversations", Conversations, basename="conversations")
+router.register("v1/holds", Holds, basename="holds")
 router.register("v1/contacts", Contacts, basename="contacts")
 router.register("v1/segments", Segments, basename="segments")
 

@@ -148,6 +148,6 @@ def _answered(person: Contact, sender: Sender, *, agent: User, at: datetime) -> 
 def _doubtful(person: Contact, sender: Sender, *, at: datetime) -> None:
     """May be an opt-out: held until somebody reads it."""
     text = demo_messages.heard(person, sender, "I have had enough of these", at=at)
-    consent.hold(person, inbound_id=text.public_id, now=at)
+    consent.hold(person, brand=sender.brand, inbound_id=text.public_id, said_at=at, now=at)
     conversations.hear(text, contact=person, sender=sender, now=at)
     conversations.tell(person, sender=sender, kind=ConversationEventKind.HELD, detail="may be an opt-out", now=at)

@@ -20,13 +20,14 @@ ROLES: dict[str, tuple[str, ...]] = {
     "Agent": (
         "contacts.view_contactnote", "contacts.add_contactnote",
         "inbound.view_conversation", "inbound.change_conversation", "inbound.reply_conversation",
+        "inbound.review_hold",
         "contacts.view_contact", "contacts.opt_out_contact", "contacts.tag_contact", "contacts.view_tag",
         "campaigns.view_outboundmessage", "campaigns.view_message_body",
     ),
     "Supervisor": (
         "contacts.view_contactnote", "contacts.add_contactnote", "contacts.delete_contactnote",
         "inbound.view_conversation", "inbound.change_conversation", "inbound.reply_conversation",
-        "inbound.assign_conversation", "inbound.view_inboundmessage", "inbound.view_keyword",
+        "inbound.assign_conversation", "inbound.review_hold", "inbound.view_inboundmessage", "inbound.view_keyword",
         "contacts.view_contact", "contacts.add_contact", "contacts.change_contact", "contacts.opt_out_contact",
         "contacts.view_full_phone", "contacts.import_contact", "contacts.export_contact",
         "contacts.disclose_contact", "contacts.erase_contact", "contacts.hold_contact",

@@ -16,6 +16,8 @@ class Scope(models.TextChoices):
     CAMPAIGNS_LAUNCH = "campaigns:launch", "Launch, pause, resume and cancel campaigns"
     CONVERSATIONS_READ = "conversations:read", "Read conversations"
     CONVERSATIONS_WRITE = "conversations:write", "Reply in conversations"
+    HOLDS_READ = "holds:read", "Read texts that may be opt-outs"
+    HOLDS_REVIEW = "holds:review", "Decide whether they are"
 
 
 class ApiKey(models.Model):

@@ -50,6 +50,11 @@ def inbox(page: Page, demo: demo_desk.Demo) -> None:
     page.locator(".inbox-thread .bubble").first.wait_for()
 
 
+def holds(page: Page, demo: demo_desk.Demo) -> None:
+    page.goto(f"{demo.url}/admin/inbox/holds/")
+    page.locator(".hold").first.wait_for()
+
+
 def imports(page: Page, demo: demo_desk.Demo) -> None:
     page.goto(f"{demo.url}/admin/contacts/contactimport/add/")
     page.set_input_files("input[type=file]", files=[{"name": "fair.csv", "mimeType": "text/csv", "buffer": CSV}])
@@ -108,7 +113,18 @@ def keyword(page: Page, demo: demo_desk.Demo) -> None:
 
 
 MAIN: tuple[Visit, ...] = (dashboard, contacts, contact, imports, wizard, report, inbox, handsets)
-MORE: tuple[Visit, ...] = (audience, schedule, review, campaigns, messages, message, keyword, inbox_list, login)
+MORE: tuple[Visit, ...] = (
+    audience,
+    schedule,
+    review,
+    campaigns,
+    messages,
+    message,
+    keyword,
+    inbox_list,
+    holds,
+    login,
+)
 CSV = (
     b"phone,first name,city\n+1 213 555 0160,Nora,Los Angeles\n(312) 555-0161,Otto,Chicago\n"
     b"12,Pia,Boston\n+1 617 555 0163,Rita,Boston\n"
@@ -140,6 +156,7 @@ def say_something(demo: demo_desk.Demo) -> None:
     """Two people text us through the carrier, so that handsets and inbox show something that really happened."""
     demo.text("+12135550112", "JOIN")
     demo.text("+14155550110", "Where is my parcel?")
+    demo.text("+14155550110", "Stop by the store today or is it closed?")
     log = demo.folder / "data/carrier.jsonl"
     wait_until(lambda: "You're in" in log.read_text(), seconds=20, what="the reply")
 
