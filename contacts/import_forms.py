@@ -77,10 +77,13 @@ class ColumnsForm(forms.Form):
         required=False, max_length=300, label="Where the proof is kept", help_text="Form, page, document, system."
     )
 
-    def __init__(self, *args: Any, contact_import: ContactImport, **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, contact_import: ContactImport, example: ContactImport | None, **kwargs: Any
+    ) -> None:
         super().__init__(*args, **kwargs)
         self._header: Sequence[str] = contact_import.header
-        guessed = contact_import.mapping or mapping.guess(self._header)
+        remembered = example.mapping if example else {}
+        guessed = contact_import.mapping or remembered or mapping.guess(self._header)
         for place, name in enumerate(self._header):
             target = guessed.get(name, mapping.IGNORED)
             own = target.removeprefix("attributes.") if target.startswith("attributes.") else ""

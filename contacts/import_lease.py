@@ -10,7 +10,7 @@ from smsdesk import clock
 
 LEASE = timedelta(seconds=60)
 RUN_SECONDS = 20.0  # of one task; then its successor goes on, so that no task nears its time limit
-WORKING = (ImportState.RUNNING, ImportState.UNDOING)
+WORKING = (ImportState.CHECKING, ImportState.RUNNING, ImportState.UNDOING)
 
 
 class Lost(Exception):

@@ -14,7 +14,7 @@ from django.template.response import TemplateResponse
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
-from contacts import import_lease, importing, previewing, undoing, uploads
+from contacts import dry_run, foreseeing, import_lease, importing, previewing, remembering, undoing, uploads
 from contacts.import_forms import ColumnsForm, UploadForm
 from contacts.models import ContactImport, ImportState, UndoStep
 from smsdesk import spreadsheets
@@ -25,6 +25,7 @@ SHOWN_PROBLEMS = 100
 PILLS = {
     ImportState.UPLOADED: "pill-wait",
     ImportState.READY: "pill-wait",
+    ImportState.CHECKING: "pill-busy",
     ImportState.RUNNING: "pill-busy",
     ImportState.FINISHED: "pill-ok",
     ImportState.CANCELLED: "pill-off",
@@ -32,6 +33,7 @@ PILLS = {
     ImportState.UNDOING: "pill-busy",
     ImportState.UNDONE: "pill-off",
 }
+_TRIED = (ImportState.READY, ImportState.CHECKING)
 STEPS = ("File", "Columns and consent", "Preview", "Import")
 
 
@@ -62,27 +64,41 @@ def upload(request: HttpRequest) -> HttpResponse:
 @importers_only
 def columns(request: HttpRequest, pk: int) -> HttpResponse:
     contact_import = _import(pk)
-    if contact_import.state not in (ImportState.UPLOADED, ImportState.READY):
+    if contact_import.state not in (ImportState.UPLOADED, *_TRIED):
         return redirect("admin:contacts_contactimport_change", pk)
+    example = None if contact_import.brand_id else remembering.last_like(contact_import, by_id=request.user.pk)
     form = ColumnsForm(
         request.POST if request.method == "POST" else None,
         contact_import=contact_import,
-        initial=_initial(contact_import),
+        example=example,
+        initial=_initial(contact_import, example),
     )
     if request.method == "POST" and form.is_valid() and _configure(contact_import, form):
+        dry_run.start_and_wait(contact_import)
         return redirect("admin:contacts_contactimport_preview", pk)
     earlier = ContactImport.objects.filter(sha256=contact_import.sha256, started_at__isnull=False)
-    context = {"import": contact_import, "form": form, "earlier": earlier.order_by("-started_at").first()}
+    context = {
+        "import": contact_import,
+        "form": form,
+        "example": example,
+        "earlier": earlier.order_by("-started_at").first(),
+    }
     return _render(request, "contacts/import_columns.html", step=1, context=context)
 
 
 @importers_only
 def preview(request: HttpRequest, pk: int) -> HttpResponse:
     contact_import = _import(pk)
-    if contact_import.state != ImportState.READY:
+    if contact_import.state not in _TRIED:
         return redirect("admin:contacts_contactimport_change", pk)
-    context = {"import": contact_import, "preview": previewing.preview(contact_import)}
+    context = {"preview": previewing.preview(contact_import, now=timezone.now()), **_forecast(contact_import)}
     return _render(request, "contacts/import_preview.html", step=2, context=context)
+
+
+@importers_only
+def forecast(request: HttpRequest, pk: int) -> HttpResponse:
+    """The part of the preview that is fetched again while the dry run goes on."""
+    return TemplateResponse(request, "contacts/_import_forecast.html", _forecast(_import(pk)))
 
 
 @importers_only
@@ -90,7 +106,7 @@ def show(request: HttpRequest, pk: int) -> HttpResponse:
     contact_import = _import(pk)
     if contact_import.state == ImportState.UPLOADED:
         return redirect("admin:contacts_contactimport_columns", pk)
-    if contact_import.state == ImportState.READY:
+    if contact_import.state in _TRIED:
         return redirect("admin:contacts_contactimport_preview", pk)
     return _render(request, "contacts/import_report.html", step=3, context=_report(contact_import))
 
@@ -99,6 +115,18 @@ def show(request: HttpRequest, pk: int) -> HttpResponse:
 def progress(request: HttpRequest, pk: int) -> HttpResponse:
     """The part of the page that is fetched again while the import runs."""
     return TemplateResponse(request, "contacts/_import_progress.html", _report(_import(pk)))
+
+
+@importers_only
+@require_POST
+def check(request: HttpRequest, pk: int) -> HttpResponse:
+    return _act(request, pk, dry_run.start_and_wait, "Dry run started. Nothing is written.")
+
+
+@importers_only
+@require_POST
+def stop_check(request: HttpRequest, pk: int) -> HttpResponse:
+    return _act(request, pk, dry_run.cancel, "Dry run stopped.")
 
 
 @importers_only
@@ -159,18 +187,20 @@ def _configure(contact_import: ContactImport, form: ColumnsForm) -> bool:
     return True
 
 
-def _initial(contact_import: ContactImport) -> dict[str, Any]:
-    brand = contact_import.brand or ColumnsForm.base_fields["brand"].queryset.first()  # type: ignore[attr-defined]
+def _initial(contact_import: ContactImport, example: ContactImport | None) -> dict[str, Any]:
+    """What was said of this file, or else of the last one like it, or else nothing."""
+    said = example or contact_import
+    brand = said.brand or ColumnsForm.base_fields["brand"].queryset.first()  # type: ignore[attr-defined]
     return {
         "brand": brand,
-        "contact_list": contact_import.list,
-        "default_country": contact_import.default_country or (brand.default_country if brand else ""),
-        "purpose": contact_import.purpose,
-        "basis": contact_import.basis,
-        "obtained_at": contact_import.consent_obtained_at,
-        "method": contact_import.consent_method,
-        "wording": contact_import.consent_wording,
-        "source": contact_import.consent_source,
+        "contact_list": said.list,
+        "default_country": said.default_country or (brand.default_country if brand else ""),
+        "purpose": said.purpose,
+        "basis": said.basis,
+        "obtained_at": contact_import.consent_obtained_at,  # other people, another moment
+        "method": said.consent_method,
+        "wording": said.consent_wording,
+        "source": said.consent_source,
     }
 
 
@@ -186,6 +216,28 @@ def _act(request: HttpRequest, pk: int, verb: Callable[[ContactImport], None], s
         )
         messages.success(request, said)
     return redirect("admin:contacts_contactimport_change", pk)
+
+
+def _forecast(contact_import: ContactImport) -> dict[str, Any]:
+    counts = contact_import.forecast
+    taken = counts.get("created", 0) + counts.get("updated", 0)
+    rows = taken + counts.get("duplicate", 0) + counts.get("invalid", 0)
+    begin, end = contact_import.offset, contact_import.size
+    return {
+        "import": contact_import,
+        "is_checking": contact_import.state == ImportState.CHECKING,
+        "percent": 100 if end <= begin else (contact_import.check_offset - begin) * 100 // (end - begin),
+        "rows": rows,
+        "outcomes": [
+            (word, previewing.OUTCOMES[name], counts.get(name, 0))
+            for name, word in foreseeing.COUNTS.items()
+            if name != "consents"
+        ],
+        "consents": counts.get("consents", 0),
+        "without_consent": taken - counts.get("consents", 0),
+        "problems": contact_import.problems.order_by("line", "column")[:SHOWN_PROBLEMS],
+        "remarks": counts.get("remarks", 0),
+    }
 
 
 def _report(contact_import: ContactImport) -> dict[str, Any]:

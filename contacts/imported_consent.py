@@ -24,7 +24,7 @@ def record_import(keys: Sequence[tuple[str, str]], *, contact_import: ContactImp
     new: dict[str, ConsentEvent] = {}
     for key in phones:
         event = ConsentEvent(subscriber_key=key, **statement)
-        if not any(_says_the_same(known, event) for known in standing.still_claimed(histories.get(key, ()))):
+        if not _is_said(histories.get(key, ()), event):
             new[key] = event
     events = list(new.values())
     document = proof.as_document()
@@ -33,6 +33,19 @@ def record_import(keys: Sequence[tuple[str, str]], *, contact_import: ContactImp
     settling.settle({key: [*histories.get(key, ()), event] for key, event in new.items()})
     chain.append(events)
     return len(new)
+
+
+def would_record(keys: Sequence[str], *, contact_import: ContactImport, now: datetime) -> set[str]:
+    """For which of these phones `record_import` would append an event."""
+    if not contact_import.purpose or contact_import.brand_id is None:
+        return set()
+    histories = settling.events_of(keys)
+    event = ConsentEvent(**_statement(contact_import, proof=_proof(contact_import), now=now))
+    return {key for key in keys if not _is_said(histories.get(key, ()), event)}
+
+
+def _is_said(history: Sequence[ConsentEvent], event: ConsentEvent) -> bool:
+    return any(_says_the_same(known, event) for known in standing.still_claimed(history))
 
 
 def _proof(contact_import: ContactImport) -> Proof:

@@ -6,21 +6,18 @@ worker that was killed or froze in the middle leaves nothing, and no record is e
 """
 
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from datetime import datetime, timedelta
-from itertools import islice
 
 from django.db import DataError, IntegrityError, OperationalError, transaction
 from django.db.models import F, Max, QuerySet
 
-from contacts import chain, claims, consent, fields, import_lease, mapping, merging, reading, uploads
+from contacts import chain, claims, consent, fields, import_batches, import_lease, mapping, merging
 from contacts.models import (
     Brand,
     Contact,
     ContactImport,
     ContactList,
-    ImportProblem,
     ImportState,
     ListMembership,
 )
@@ -29,19 +26,11 @@ from smsdesk.errors import WrongState
 
 KEPT_WAITING = timedelta(days=7)  # an uploaded file nobody starts
 UPLOAD_TAKES_AT_MOST = timedelta(days=1)
-BATCH = 1_000
 ATTEMPTS = 3
 RUN = "contacts.tasks.run_import"
-
-
-@dataclass(slots=True)
-class _Batch:
-    begin: int
-    end: int
-    end_line: int
-    people: list[mapping.Person] = field(default_factory=list)
-    problems: list[mapping.Problem] = field(default_factory=list)
-    invalid: int = 0
+_NOT_STARTED = (ImportState.UPLOADED, ImportState.READY, ImportState.CHECKING)
+# What a dry run said of other columns says nothing of these.
+_WITHOUT_CHECK: dict[str, object] = {"forecast": {}, "checked_at": None, "token": None, "lease_until": None}
 
 
 def configure(
@@ -63,9 +52,9 @@ def configure(
         "list": contact_list,
         "default_country": fields.country(default_country),
         **claims.recorded(claim, now=now),
+        **_WITHOUT_CHECK,
     }
-    origins = [ImportState.UPLOADED, ImportState.READY]
-    if not transitions.move_one(contact_import, origins=origins, to=ImportState.READY, changes=changes):
+    if not transitions.move_one(contact_import, origins=_NOT_STARTED, to=ImportState.READY, changes=changes):
         raise _wrong_state(contact_import, "changed")
 
 
@@ -73,11 +62,12 @@ def start(contact_import: ContactImport, *, now: datetime) -> None:
     with transaction.atomic():
         if not transitions.move_one(
             contact_import,
-            origins=[ImportState.READY],
+            origins=[ImportState.READY, ImportState.CHECKING],
             to=ImportState.RUNNING,
-            changes={"started_at": now, "marks": _marks()},
+            changes={"started_at": now, "marks": _marks(), "token": None, "lease_until": None},
         ):
             raise _wrong_state(contact_import, "started")
+        contact_import.problems.all().delete()  # those a dry run foresaw
         wakeups.wake(RUN, contact_import.pk)
 
 
@@ -103,7 +93,7 @@ def resume(contact_import: ContactImport) -> None:
 
 def cancel(contact_import: ContactImport, *, now: datetime) -> None:
     """Stop within one batch; what is imported stays."""
-    origins = [ImportState.UPLOADED, ImportState.READY, ImportState.RUNNING, ImportState.FAILED]
+    origins = [*_NOT_STARTED, ImportState.RUNNING, ImportState.FAILED]
     with transaction.atomic():
         if not transitions.move_one(
             contact_import, origins=origins, to=ImportState.CANCELLED, changes={"finished_at": now, "token": None}
@@ -115,9 +105,7 @@ def cancel(contact_import: ContactImport, *, now: datetime) -> None:
 def discard_abandoned(*, now: datetime) -> int:
     """Files nobody imported: they hold personal data and must not lie about. How many were discarded."""
     ContactImport.objects.filter(sha256="", created_at__lt=now - UPLOAD_TAKES_AT_MOST).delete()
-    waiting = ContactImport.objects.filter(
-        state__in=[ImportState.UPLOADED, ImportState.READY], created_at__lt=now - KEPT_WAITING
-    )
+    waiting = ContactImport.objects.filter(state__in=_NOT_STARTED, created_at__lt=now - KEPT_WAITING)
     for contact_import in waiting:
         cancel(contact_import, now=now)
     return len(waiting)
@@ -131,7 +119,7 @@ def run(import_id: int, *, seconds: float = import_lease.RUN_SECONDS) -> bool:
         return False
     elapsed = clock.Elapsed()
     try:
-        for batch in _batches(contact_import):
+        for batch in import_batches.batches(contact_import, offset=contact_import.offset, line=contact_import.line):
             _write_persistently(contact_import, batch, token=token)
             if elapsed.seconds() >= seconds:
                 return import_lease.hand_back(import_id, state=ImportState.RUNNING, token=token)
@@ -143,40 +131,7 @@ def run(import_id: int, *, seconds: float = import_lease.RUN_SECONDS) -> bool:
     return False
 
 
-def records(contact_import: ContactImport) -> Iterator[reading.Record]:
-    """What is still to be read, from the saved offset on."""
-    return reading.records(
-        uploads.pieces(contact_import, offset=contact_import.offset),
-        encoding=contact_import.encoding,
-        delimiter=contact_import.delimiter,
-        offset=contact_import.offset,
-        line=contact_import.line,
-    )
-
-
-def reader(contact_import: ContactImport) -> mapping.Reader:
-    return mapping.Reader(
-        contact_import.mapping, header=contact_import.header, default_country=contact_import.default_country
-    )
-
-
-def _batches(contact_import: ContactImport) -> Iterator[_Batch]:
-    rows, take = records(contact_import), reader(contact_import)
-    begin = contact_import.offset
-    while some := list(islice(rows, BATCH)):
-        batch = _Batch(begin, some[-1].end, some[-1].end_line)
-        for record in some:
-            outcome = take.read(record)
-            batch.problems.extend(outcome.problems)
-            if outcome.person:
-                batch.people.append(outcome.person)
-            else:
-                batch.invalid += 1
-        yield batch
-        begin = batch.end
-
-
-def _write_persistently(contact_import: ContactImport, batch: _Batch, *, token: uuid.UUID) -> None:
+def _write_persistently(contact_import: ContactImport, batch: import_batches.Batch, *, token: uuid.UUID) -> None:
     """Somebody may add the same phone or hold its lock at this very moment: that passes."""
     for attempt in range(1, ATTEMPTS + 1):
         try:
@@ -186,11 +141,11 @@ def _write_persistently(contact_import: ContactImport, batch: _Batch, *, token: 
                 raise
 
 
-def _write(contact_import: ContactImport, batch: _Batch, *, token: uuid.UUID) -> None:
+def _write(contact_import: ContactImport, batch: import_batches.Batch, *, token: uuid.UUID) -> None:
     with transaction.atomic():
         now = clock.database_now()
         merged = merging.merge(batch.people, contact_import=contact_import, now=now)
-        _note(contact_import, [*batch.problems, *merged.problems])
+        import_batches.note(contact_import, [*batch.problems, *merged.problems])
         taken = _held(contact_import.pk, token=token).filter(offset=batch.begin)
         moved = taken.update(
             offset=batch.end,
@@ -207,16 +162,6 @@ def _write(contact_import: ContactImport, batch: _Batch, *, token: uuid.UUID) ->
         if contact_import.purpose:
             # Last, because it locks the ledger's head, for which a STOP may be waiting.
             consent.record_import(merged.taken, contact_import=contact_import, now=now)
-
-
-def _note(contact_import: ContactImport, problems: Sequence[mapping.Problem]) -> None:
-    rows = [
-        ImportProblem(contact_import=contact_import, line=p.line, column=p.column, value=p.value, reason=p.reason)
-        for p in problems
-    ]
-    # One cell may have two (a left-out value in a line whose phone is opted out never shares its column, but a
-    # phone may be repeated and suppressed): the first says enough.
-    ImportProblem.objects.bulk_create(rows, ignore_conflicts=True)
 
 
 def _held(import_id: int, *, token: uuid.UUID) -> "QuerySet[ContactImport]":

@@ -17,6 +17,9 @@ from contacts.mapping import Person, Problem
 from contacts.models import Contact, ContactImport, ListMembership, Suppression, ZoneSource
 from smsdesk import bulk_sql, phones
 
+REPEATED = "The same phone stands in an earlier line of this file, which was taken."
+EXTERNAL_ID_TAKEN = "Another contact has this external id. Correct the id or the phone."
+
 _COLUMNS = (
     "name",
     "external_id",
@@ -112,8 +115,7 @@ def _first_of_each_phone(
 
 def _refuse_repeated(person: Person, *, columns: Mapping[str, str], merged: Merged) -> None:
     merged.duplicate += 1
-    reason = "The same phone stands in an earlier line of this file, which was taken."
-    merged.problems.append(Problem(person.line, columns["phone"], phones.mask(person.phone.e164), reason))
+    merged.problems.append(Problem(person.line, columns["phone"], phones.mask(person.phone.e164), REPEATED))
 
 
 def _locked(people: Mapping[str, Person]) -> dict[str, Contact]:
@@ -134,9 +136,10 @@ def _refuse_taken_external_ids(fresh: dict[str, Person], *, columns: Mapping[str
 
 def _refuse_external_id(person: Person, *, columns: Mapping[str, str], merged: Merged) -> None:
     merged.invalid += 1
-    reason = "Another contact has this external id. Correct the id or the phone."
     merged.problems.append(
-        Problem(person.line, columns.get("external_id", ""), person.fields.get("external_id", ""), reason)
+        Problem(
+            person.line, columns.get("external_id", ""), person.fields.get("external_id", ""), EXTERNAL_ID_TAKEN
+        )
     )
 
 

@@ -3,19 +3,21 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import islice
 
-from contacts import importing, mapping, merging
-from contacts.models import Contact, ContactImport
+from contacts import foreseeing, import_batches, mapping
+from contacts.models import ContactImport
 from smsdesk import phones
 
 ROWS = 50
 OUTCOMES = {
-    "create": ("New", "pill-ok"),
-    "update": ("Known: completed", "pill-ok"),
-    "suppressed": ("Imported, still opted out", "pill-wait"),
-    "duplicate": ("Duplicate", "pill-off"),
-    "invalid": ("Not imported", "pill-bad"),
+    "created": "pill-ok",
+    "updated": "pill-ok",
+    "suppressed": "pill-wait",
+    "duplicate": "pill-off",
+    "invalid": "pill-bad",
+    "consents": "pill-ok",
 }
 
 
@@ -29,11 +31,11 @@ class Row:
 
     @property
     def word(self) -> str:
-        return OUTCOMES[self.outcome][0]
+        return foreseeing.COUNTS[self.outcome]
 
     @property
     def pill(self) -> str:
-        return OUTCOMES[self.outcome][1]
+        return OUTCOMES[self.outcome]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,34 +45,31 @@ class Preview:
     def counts(self) -> list[tuple[str, str, int]]:
         """Word, pill and number of each outcome that occurs."""
         found = Counter(row.outcome for row in self.rows)
-        return [(word, pill, found[name]) for name, (word, pill) in OUTCOMES.items() if found[name]]
+        return [(foreseeing.COUNTS[name], pill, found[name]) for name, pill in OUTCOMES.items() if found[name]]
 
 
-def preview(contact_import: ContactImport) -> Preview:
-    read = importing.reader(contact_import).read
-    outcomes = [(record, read(record)) for record in islice(importing.records(contact_import), ROWS)]
-    people = {o.person.phone.subscriber_key: o.person for _, o in reversed(outcomes) if o.person}
-    known = set(Contact.objects.filter(subscriber_key__in=people).values_list("subscriber_key", flat=True))
-    suppressed = merging.suppressed_since(list(people), contact_import=contact_import)
-    owners = merging.external_ids_in_use(people)
-    rows = []
-    for record, outcome in outcomes:
-        person = outcome.person
-        reasons = [f"{p.column}: {p.reason}" if p.column else p.reason for p in outcome.problems]
-        if person is None:
-            rows.append(Row(record.line, outcome.problems[0].value, "", "invalid", reasons))
-            continue
-        key = person.phone.subscriber_key
-        kind = "update" if key in known else "create"
-        external_id = person.fields.get("external_id")
-        if people[key] is not person:
-            kind, reasons = "duplicate", ["The same phone stands in an earlier line."]
-        elif external_id and owners.setdefault(external_id, key) != key:
-            kind, reasons = "invalid", ["Another contact has this external id."]
-        elif key in suppressed:
-            kind, reasons = "suppressed", [*reasons, merging.suppression_reason(suppressed[key])]
-        rows.append(Row(record.line, phones.mask(person.phone.e164), _name(person), kind, reasons))
-    return Preview(rows)
+def preview(contact_import: ContactImport, *, now: datetime) -> Preview:
+    read = import_batches.reader(contact_import).read
+    records = import_batches.records(contact_import, offset=contact_import.offset, line=contact_import.line)
+    outcomes = [read(record) for record in islice(records, ROWS)]
+    people = [outcome.person for outcome in outcomes if outcome.person]
+    met = foreseeing.Met()
+    fates = iter(foreseeing.foresee(people, contact_import=contact_import, met=met, now=now))
+    return Preview([_row(outcome, next(fates) if outcome.person else None) for outcome in outcomes])
+
+
+def _row(outcome: mapping.Outcome, fate: foreseeing.Fate | None) -> Row:
+    person = outcome.person
+    if person is None or fate is None:
+        first = outcome.problems[0]
+        return Row(first.line, first.value, "", "invalid", _reasons(outcome.problems))
+    reasons = _reasons([*outcome.problems, *fate.problems])
+    kind = "suppressed" if fate.is_suppressed else fate.outcome
+    return Row(person.line, phones.mask(person.phone.e164), _name(person), kind, reasons)
+
+
+def _reasons(problems: Sequence[mapping.Problem]) -> list[str]:
+    return [f"{problem.column}: {problem.reason}" if problem.column else problem.reason for problem in problems]
 
 
 def _name(person: mapping.Person) -> str:

@@ -5,7 +5,7 @@ import time
 import structlog
 from django.utils import timezone
 
-from contacts import anchoring, import_lease, importing, lapsing, retention, undoing
+from contacts import anchoring, dry_run, import_lease, importing, lapsing, retention, undoing
 from contacts.models import ImportState
 from smsdesk import wakeups
 
@@ -17,17 +17,29 @@ def run_import(import_id: int) -> None:
         wakeups.wake(importing.RUN, import_id)
 
 
+def check_import(import_id: int) -> None:
+    if dry_run.run(import_id):
+        wakeups.wake(dry_run.RUN, import_id)
+    else:
+        dry_run.forget()
+
+
 def undo_import(import_id: int) -> None:
     if undoing.run(import_id):
         wakeups.wake(undoing.RUN, import_id)
 
 
-_WORK = {ImportState.RUNNING: importing.RUN, ImportState.UNDOING: undoing.RUN}
+_WORK = {
+    ImportState.CHECKING: dry_run.RUN,
+    ImportState.RUNNING: importing.RUN,
+    ImportState.UNDOING: undoing.RUN,
+}
 
 
 def tend_imports() -> None:
     """For the minute tick: heals imports whose worker died or whose wake-up was lost, discards abandoned files."""
     importing.discard_abandoned(now=timezone.now())
+    dry_run.forget()
     for import_id, state in import_lease.stalled().values_list("pk", "state"):
         wakeups.wake(_WORK[ImportState(state)], import_id)
 

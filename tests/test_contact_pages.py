@@ -460,7 +460,7 @@ def test_a_wrong_setting_is_named_and_nothing_starts(marketer, over, says):
     ("content", "says"),
     [
         (b"", "The file is empty"),
-        (b"PK\x03\x04zip", "not a CSV file"),
+        (b"PK\x03\x04zip", "The workbook is damaged"),
         (b"+12125550101,Ann\n", "is not a header"),
         (b"x" * 70_000, "the most is"),
     ],

@@ -6,7 +6,7 @@ from django.db import connection
 from django.utils import timezone
 from django_q.models import OrmQ
 
-from contacts import claims, consent, import_lease, importing, tasks, uploads
+from contacts import claims, consent, import_batches, import_lease, importing, tasks, uploads
 from contacts.models import (
     ConsentEvent,
     ConsentSource,
@@ -133,7 +133,7 @@ def test_the_same_handset_twice_is_one_contact_and_the_first_line_wins():
 
 
 def test_a_duplicate_far_behind_its_first_line_is_known(monkeypatch):
-    monkeypatch.setattr(importing, "BATCH", 1)
+    monkeypatch.setattr(import_batches, "BATCH", 1)
     made = done("phone,name\n+12125550101,Ann\n+12125550102,Bo\n+12125550101,Cy\n")
 
     assert counts(made) == (2, 0, 1, 0, 0)
@@ -251,7 +251,7 @@ def test_a_file_in_many_pieces_is_the_same_file(monkeypatch):
     monkeypatch.setattr(uploads, "PIECE", 17)
     made = upload("phone,name\n" + "".join(f'+1212555{n:04},"a\nß"\n' for n in range(100, 150)), piece=5)
 
-    rows = list(importing.records(made))
+    rows = list(import_batches.records(made, offset=made.offset, line=made.line))
 
     assert [row.cells for row in rows] == [[f"+1212555{n:04}", "a\nß"] for n in range(100, 150)]
     assert rows[-1].end == made.size == sum(len(bytes(c.content)) for c in made.chunks.all())
@@ -274,7 +274,7 @@ def test_a_mapping_that_cannot_be_is_refused(columns, code):
 
 
 def test_a_run_that_ends_early_is_continued_behind_its_last_batch(monkeypatch):
-    monkeypatch.setattr(importing, "BATCH", 3)
+    monkeypatch.setattr(import_batches, "BATCH", 3)
     made = ready("phone\n" + "".join(f"+1212555{n:04}\n" for n in range(100, 110)))
     importing.start(made, now=NOW)
 
@@ -309,7 +309,7 @@ def test_a_second_worker_finds_the_lease_taken_until_it_lapses():
 def test_a_worker_that_lost_its_lease_writes_nothing():
     made = ready("phone\n+12125550101\n")
     importing.start(made, now=NOW)
-    batch = next(importing._batches(made))
+    batch = next(import_batches.batches(made, offset=made.offset, line=made.line))
 
     with pytest.raises(import_lease.Lost):
         importing._write(made, batch, token=uuid.uuid4())
@@ -318,7 +318,7 @@ def test_a_worker_that_lost_its_lease_writes_nothing():
 
 
 def test_a_cancelled_import_stops_and_keeps_what_it_has(monkeypatch):
-    monkeypatch.setattr(importing, "BATCH", 2)
+    monkeypatch.setattr(import_batches, "BATCH", 2)
     made = ready("phone\n" + "".join(f"+1212555{n:04}\n" for n in range(100, 110)))
     importing.start(made, now=NOW)
     importing.run(made.pk, seconds=0)

@@ -10,7 +10,7 @@ from datetime import timedelta
 import pytest
 from django.db import connection, connections
 
-from contacts import claims, importing, uploads
+from contacts import claims, import_batches, importing, uploads
 from contacts.models import ConsentEvent, Contact, ContactImport, ContactList, ImportState, LedgerHead
 from tests import factories
 from tests.factories import NOW
@@ -55,7 +55,7 @@ def ledger():
 
 
 def test_workers_killed_at_random_moments_import_every_row_once(monkeypatch):
-    monkeypatch.setattr(importing, "BATCH", 100)
+    monkeypatch.setattr(import_batches, "BATCH", 100)
     made = running(1_500)
     moments = random.Random(7)
 
@@ -72,7 +72,7 @@ def test_workers_killed_at_random_moments_import_every_row_once(monkeypatch):
 
 
 def test_two_imports_of_the_same_people_at_once_add_everybody_once(monkeypatch):
-    monkeypatch.setattr(importing, "BATCH", 50)
+    monkeypatch.setattr(import_batches, "BATCH", 50)
     imports = [running(500), running(500)]
 
     in_threads([lambda made=made: importing.run(made.pk) for made in imports])
@@ -85,7 +85,7 @@ def test_two_imports_of_the_same_people_at_once_add_everybody_once(monkeypatch):
 
 
 def test_two_workers_woken_for_one_import_do_it_once(monkeypatch):
-    monkeypatch.setattr(importing, "BATCH", 50)
+    monkeypatch.setattr(import_batches, "BATCH", 50)
     made = running(500)
 
     in_threads([lambda: importing.run(made.pk)] * 4)

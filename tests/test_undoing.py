@@ -8,7 +8,19 @@ from django.apps import apps
 from django.utils import timezone
 from django_q.models import OrmQ
 
-from contacts import chain, consent, importing, legal_hold, people, rebuilding, settling, tagging, tasks, undoing
+from contacts import (
+    chain,
+    consent,
+    import_batches,
+    importing,
+    legal_hold,
+    people,
+    rebuilding,
+    settling,
+    tagging,
+    tasks,
+    undoing,
+)
 from contacts.models import (
     Basis,
     ConsentEvent,
@@ -242,7 +254,7 @@ CLAIM_OF_MAY = replace(CLAIM, basis="express", method="paper", obtained_at=CLAIM
 
 
 def test_an_import_that_was_cancelled_half_way_can_be_undone(monkeypatch):
-    monkeypatch.setattr(importing, "BATCH", 1)
+    monkeypatch.setattr(import_batches, "BATCH", 1)
     made = ready(TWO)
     importing.start(made, now=timezone.now())
     importing.run(made.pk, seconds=0)

@@ -31,6 +31,9 @@ class ContactImportAdmin(BaseModelAdmin):
             for name, label, view in (
                 ("columns/", "columns", import_views.columns),
                 ("preview/", "preview", import_views.preview),
+                ("forecast/", "forecast", import_views.forecast),
+                ("check/", "check", import_views.check),
+                ("stop-check/", "stop_check", import_views.stop_check),
                 ("progress/", "progress", import_views.progress),
                 ("start/", "start", import_views.start),
                 ("cancel/", "cancel", import_views.cancel),

@@ -1,7 +1,14 @@
 from contacts.models.anchor import LedgerAnchor
 from contacts.models.brand import Brand, Purpose
 from contacts.models.contact import Contact, ContactList, LineType, ListMembership, ZoneSource
-from contacts.models.contact_import import ContactImport, ImportChunk, ImportProblem, ImportState, UndoStep
+from contacts.models.contact_import import (
+    ContactImport,
+    ImportChunk,
+    ImportMark,
+    ImportProblem,
+    ImportState,
+    UndoStep,
+)
 from contacts.models.frequency_cap import CapPeriod, FrequencyCap, WhenCapped
 from contacts.models.ledger import (
     Basis,
@@ -37,6 +44,7 @@ __all__ = [
     "FrequencyCap",
     "Hold",
     "ImportChunk",
+    "ImportMark",
     "ImportProblem",
     "ImportState",
     "LedgerAnchor",

@@ -10,6 +10,7 @@ from smsdesk.public_ids import PublicIdModel
 class ImportState(models.TextChoices):
     UPLOADED = "uploaded", "Uploaded"
     READY = "ready", "Ready to start"
+    CHECKING = "checking", "Dry run"
     RUNNING = "running", "Running"
     FINISHED = "finished", "Finished"
     CANCELLED = "cancelled", "Cancelled"
@@ -58,6 +59,12 @@ class ContactImport(PublicIdModel):
     duplicate = models.BigIntegerField(default=0)
     invalid = models.BigIntegerField(default=0)
     suppressed = models.BigIntegerField(default=0)  # imported, and still suppressed
+    # The dry run: how far it is, outcome → how many rows, and when it came to the end of the file.
+    check_id = models.UUIDField(null=True)
+    check_offset = models.BigIntegerField(default=0)
+    check_line = models.BigIntegerField(default=0)
+    forecast = models.JSONField(default=dict)
+    checked_at = models.DateTimeField(null=True)
     marks = models.JSONField(default=dict)  # the last event, list place and contact before it started
     undo_step = models.CharField(max_length=10, choices=UndoStep, blank=True)
     undo_cursor = models.BigIntegerField(default=0)  # the last row of that step that is done
@@ -94,8 +101,25 @@ class ImportChunk(models.Model):
         return f"{self.contact_import_id}@{self.start}"
 
 
+class ImportMark(models.Model):
+    """What a dry run has met in the file so far: phones and external ids.
+
+    In the database, because a file may hold more people than memory, and another worker may go on. Digests keyed
+    with the run's own id, so what an earlier run left says nothing.
+    """
+
+    contact_import = models.ForeignKey(ContactImport, on_delete=models.CASCADE, related_name="+", db_index=False)
+    mark = models.BigIntegerField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["contact_import", "mark"], name="met_once_per_import")]
+
+    def __str__(self) -> str:
+        return f"{self.contact_import_id}/{self.mark}"
+
+
 class ImportProblem(models.Model):
-    """One row of the file that could not be taken as it is."""
+    """One row of the file that could not be taken as it is; before the start, one of those a dry run foresees."""
 
     contact_import = models.ForeignKey(ContactImport, on_delete=models.CASCADE, related_name="problems")
     line = models.BigIntegerField()

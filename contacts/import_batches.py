@@ -1,0 +1,63 @@
+"""The file of an import in batches of records: what the import takes in one transaction, and its dry run too."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+
+from contacts import mapping, reading, uploads
+from contacts.models import ContactImport, ImportProblem
+
+BATCH = 1_000
+
+
+@dataclass(slots=True)
+class Batch:
+    begin: int
+    end: int
+    end_line: int
+    people: list[mapping.Person] = field(default_factory=list)
+    problems: list[mapping.Problem] = field(default_factory=list)
+    invalid: int = 0
+
+
+def records(contact_import: ContactImport, *, offset: int, line: int) -> Iterator[reading.Record]:
+    """What is to be read from this offset on, which follows physical line `line`."""
+    return reading.records(
+        uploads.pieces(contact_import, offset=offset),
+        encoding=contact_import.encoding,
+        delimiter=contact_import.delimiter,
+        offset=offset,
+        line=line,
+    )
+
+
+def reader(contact_import: ContactImport) -> mapping.Reader:
+    return mapping.Reader(
+        contact_import.mapping, header=contact_import.header, default_country=contact_import.default_country
+    )
+
+
+def batches(contact_import: ContactImport, *, offset: int, line: int) -> Iterator[Batch]:
+    rows, take = records(contact_import, offset=offset, line=line), reader(contact_import)
+    begin = offset
+    while some := list(islice(rows, BATCH)):
+        batch = Batch(begin, some[-1].end, some[-1].end_line)
+        for record in some:
+            outcome = take.read(record)
+            batch.problems.extend(outcome.problems)
+            if outcome.person:
+                batch.people.append(outcome.person)
+            else:
+                batch.invalid += 1
+        yield batch
+        begin = batch.end
+
+
+def note(contact_import: ContactImport, problems: Sequence[mapping.Problem]) -> None:
+    rows = [
+        ImportProblem(contact_import=contact_import, line=p.line, column=p.column, value=p.value, reason=p.reason)
+        for p in problems
+    ]
+    # One cell may have two (a left-out value in a line whose phone is opted out never shares its column, but a
+    # phone may be repeated and suppressed): the first says enough.
+    ImportProblem.objects.bulk_create(rows, ignore_conflicts=True)
