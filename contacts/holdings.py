@@ -24,6 +24,7 @@ from contacts.models import (
     ListMembership,
     Suppression,
     Tagging,
+    UnitedPhone,
 )
 
 Record = dict[str, Any]  # plain values, times and ids
@@ -113,6 +114,7 @@ class Person(Holding):
             "they were changed": ~Q(updated_at=F("created_at")),
             "they wrote to us": Q(last_inbound_at__isnull=False),
             "the carrier reported their number as gone": Q(dead_since__isnull=False),
+            "another contact was merged into them": Exists(UnitedPhone.objects.filter(contact=OuterRef("pk"))),
             "they were given a tag": Exists(Tagging.objects.filter(contact=OuterRef("pk"))),
             "they were put on a list": Exists(ListMembership.objects.filter(contact=OuterRef("pk"))),
         }

@@ -35,6 +35,7 @@ from contacts.models import (
     Purpose,
     Suppression,
     Tagging,
+    UnitedPhone,
 )
 from smsdesk.errors import WrongState
 from tests import factories
@@ -127,6 +128,10 @@ def tag(person, made):
     Tagging.objects.create(tag=tagging.named("vip"), contact=person, added_at=timezone.now())
 
 
+def unite(person, made):
+    UnitedPhone.objects.create(contact=person, subscriber_key="1x", phone="+12025550109", united_at=timezone.now())
+
+
 def hold_legally(person, made):
     legal_hold.place(person, reason="a dispute", by=factories.user())
 
@@ -159,6 +164,7 @@ def die(person, made):
         (opt_out, "consent or an opt-out was recorded"),
         (put_on_a_list, "they were put on a list"),
         (tag, "they were given a tag"),
+        (unite, "another contact was merged into them"),
         (hold_legally, "they are under a legal hold"),
         (message, "a message was made for them"),
         (import_again, "another import completed them"),
