@@ -93,6 +93,12 @@ def begin(moment: Moment) -> Iterable[Link]:
     yield Link("New campaign", reverse("admin:campaigns_campaign_new"))
 
 
+@dashboard.quick_actions.add(permission="contacts.view_contact", order=40)
+def try_a_decision(moment: Moment) -> Iterable[Link]:
+    if moment.may("campaigns.view_sender"):
+        yield Link("Try a decision", reverse("decision"))
+
+
 @dashboard.navigation.add(permission="campaigns.view_campaign", order=20)
 def page(moment: Moment) -> Iterable[Link]:
     yield Link("Campaigns", reverse("admin:campaigns_campaign_changelist"))

@@ -34,6 +34,9 @@ def duplicate(campaign: Campaign, *, by: AbstractBaseUser) -> Campaign:
             sender=campaign.sender,
             purpose=campaign.purpose,
             body=campaign.body,
+            restricted=campaign.restricted,
+            min_age=campaign.min_age,
+            when_capped=campaign.when_capped,
             created_by_id=by.pk,
         )
         copy.include.set(campaign.include.all())

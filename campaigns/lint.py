@@ -19,6 +19,17 @@ _ANSWER_STOP = re.compile(r"\b(?:reply|text|txt|send|answer)\b\W+(?:\w+\W+)?stop
 _NUMBER_FOR_STOP = re.compile(r"\b(?:reply|text|txt|send)\W+\d+\W+to\W+(?:stop|opt|unsubscribe|cancel|end|quit)\b")
 
 
+# What carriers restrict (CTIA's SHAFT, and what they list beside it). Only a reminder to declare it.
+_RESTRICTED_WORD = re.compile(
+    r"\b(?:beers?|wines?|vodka|whiske?y|liquor|cocktails?|cigar(?:ette)?s?|vap(?:e|es|ing)|tobacco|guns?|rifles?|ammo|"
+    r"firearms?|casinos?|betting|jackpot|poker|cannabis|cbd|thc|marijuana|weed|porn|escorts?|xxx|"
+    r"payday loans?|debt relief)\b"
+)
+_OFFER = re.compile(
+    r"\d+ ?% off|\b(?:discounts?|coupons?|promo codes?|special offers?|on sale|flash sale|buy one|free gift)\b"
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """One thing about the text; a blocking one keeps it from being saved and launched."""
@@ -34,7 +45,13 @@ def check(campaign: Campaign, *, body: str) -> list[Finding]:
     if not body.strip():
         return []
     folded = wording.fold(sample(body, brand=campaign.brand))
-    found = [*_links(folded), *_identity(folded, campaign), *_way_out(folded, campaign), *_route(campaign.sender)]
+    found = [
+        *_links(folded),
+        *_identity(folded, campaign),
+        *_way_out(folded, campaign),
+        *_declared(folded, campaign),
+        *_route(campaign.sender),
+    ]
     return sorted(found, key=lambda finding: not finding.is_blocking)
 
 
@@ -98,6 +115,24 @@ def _way_out(folded: str, campaign: Campaign) -> list[Finding]:
     elif not wording.tells_how_to_stop(folded):
         message = "A marketing text must say how to opt out."
         findings.append(Finding("CONTENT_NO_OPTOUT", message, f"Add “{OPTOUT_LINE}”.", True))
+    return findings
+
+
+def _declared(folded: str, campaign: Campaign) -> list[Finding]:
+    """Whether what the text is about was declared; words only warn, nobody is judged by a word list."""
+    findings = []
+    ages = (campaign.min_age, campaign.brand.min_age if campaign.brand else None)
+    if campaign.restricted and not any(ages):
+        message = f"The content is restricted ({campaign.get_restricted_display().lower()}) and has no age check."
+        cure = "Set a minimum age here or for the brand."
+        findings.append(Finding("CONTENT_SHAFT", message, cure, True))
+    if not campaign.restricted and (word := _RESTRICTED_WORD.search(folded)):
+        message = f"“{word[0]}” may be content that carriers restrict."
+        cure = "If the text advertises it, choose its category under Restricted content."
+        findings.append(Finding("CONTENT_SHAFT", message, cure, False))
+    if campaign.purpose == Purpose.TRANSACTIONAL and (word := _OFFER.search(folded)):
+        message = f"“{word[0]}” reads like an offer. A transactional message may not advertise."
+        findings.append(Finding("CONTENT_PROMO_IN_INFORMATIONAL", message, "Send offers as marketing.", False))
     return findings
 
 

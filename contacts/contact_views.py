@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST
 
 from contacts import admission, audit, consent, holdings, note_views, outlook, timeline_views
-from contacts.forms import InstantForm, OptInForm, OptOutForm
+from contacts.forms import InstantForm, OptInForm, OptOutForm, OwnerForm, ZoneForm
 from contacts.models import Basis, Brand, ConsentSource, Contact, Purpose, Tag
 from smsdesk import phones
 from smsdesk.errors import DomainError
@@ -110,6 +110,8 @@ def _show(
         **tags_shown(request, contact),
         **note_views.shown(request, contact),
         **timeline_views.shown(request, contact, cursor=""),
+        "zone_form": ZoneForm(),
+        "owner_form": OwnerForm(),
         "may_opt_out": request.user.has_perm("contacts.opt_out_contact"),
         "may_change": request.user.has_perm("contacts.change_contact"),
         "may_erase": request.user.has_perm("contacts.erase_contact"),

@@ -7,9 +7,9 @@ from typing import Any, TypeVar
 from django import forms
 from django.utils import timezone
 
-from contacts import claims
+from contacts import claims, rule_book
 from contacts import fields as rules
-from contacts.models import Basis, Brand, ConsentSource, Contact, Purpose, QuietHoursRule
+from contacts.models import Basis, Brand, ClosedDay, ConsentSource, Contact, Purpose, QuietHoursRule
 from smsdesk import phones, sms_text
 from smsdesk.errors import DomainError
 
@@ -151,6 +151,26 @@ class OptInForm(forms.Form):
         return _text(self.cleaned_data["document"])
 
 
+class ZoneForm(forms.Form):
+    """Their own word replaces what the number suggests."""
+
+    zone = forms.CharField(label="Time zone", max_length=64, help_text="For example America/Chicago.")
+    quote = forms.CharField(
+        label="What they said, and where",
+        max_length=2_000,
+        help_text="For example: said on the phone that she has moved to Austin.",
+    )
+
+
+class OwnerForm(forms.Form):
+    """The number belongs to somebody else now."""
+
+    note = forms.CharField(label="How do you know?", max_length=2_000)
+
+    def clean_note(self) -> str:
+        return _text(self.cleaned_data["note"])
+
+
 class InstantForm(forms.Form):
     """The moment "what may I send?" is asked for."""
 
@@ -167,13 +187,28 @@ class QuietHoursForm(forms.ModelForm[QuietHoursRule]):
     class Meta:
         model = QuietHoursRule
         fields = [
-            "code", "windows", "closed_on_holidays", "is_active", "kind", "source", "confidence", "note",
-            "verified_on",
+            "code", "windows", "closed_on_holidays", "daily_most", "replaces", "is_active", "kind", "source",
+            "confidence", "note", "verified_on",
         ]  # fmt: skip
         help_texts = {
             "code": "* for countries without a row, a country (US), or a US state (US-TX).",
             "confidence": "low: unverified, so keep the stricter reading.",
         }
+
+
+class ClosedDayForm(forms.ModelForm[ClosedDay]):
+    class Meta:
+        model = ClosedDay
+        fields = ["code", "day", "reason"]
+
+    def clean_code(self) -> str:
+        code: str = self.cleaned_data["code"].strip()
+        known = [rule_book.EVERYWHERE, *QuietHoursRule.objects.values_list("code", flat=True)]
+        if code not in known:
+            raise forms.ValidationError(
+                f"No quiet hours rule is called {code!r}. Use one that is, or * for everywhere."
+            )
+        return code
 
 
 def _default_country() -> str:

@@ -5,6 +5,7 @@ from smsdesk import provider_hooks
 
 urlpatterns = [
     path("admin/inbox/", include("inbound.urls")),
+    path("admin/decision/", include("campaigns.urls")),
     path("admin/", admin.site.urls),
     path("hooks/<uuid:account>/<str:secret>/<str:kind>/", provider_hooks.hook, name="hook"),
     path("api/", include("smsdesk.api.router")),

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from contacts import frequency, permission, quiet_hours, rule_book
+from contacts import cures, examination, frequency, permission, quiet_hours, rule_book
 from smsdesk import errors, phones
 
 CASES = Path(os.environ.get("SMSDESK_DECISION_CASES") or Path(__file__).parent / "data" / "decision_cases.csv")
@@ -348,3 +348,39 @@ def test_the_longest_of_several_caps_decides_how_long():
     caps = (frequency.Cap(1), frequency.Cap(1, timedelta(days=2)))
     facts = dataclasses.replace(facts, context=dataclasses.replace(facts.context, caps=caps))
     assert permission.judge(facts, NOON).until == datetime(2026, 11, 26, 14, 0, tzinfo=UTC)
+
+
+# --- a decision laid open ---------------------------------------------------------------------------------
+
+EVERY_CASE = [json.loads(case["inputs"]) for case in _cases()] + [{**BASE, **over} for _, over, _ in EDGES]
+
+
+@pytest.mark.parametrize("case", EVERY_CASE)
+def test_an_examination_says_what_the_judge_says(case: dict[str, Any]) -> None:
+    facts, at = _facts(case), datetime.fromisoformat(case["at"])
+    found = examination.examine(facts, at, brands={1: "Acme"})
+    assert found.verdict == permission.judge(facts, at)
+    assert [look.verdict for look in found.looks if look.is_decisive] == [found.verdict]
+    assert bool(found.cure) == (found.verdict.outcome != "allowed")
+
+
+def test_an_examination_tells_what_would_block_next() -> None:
+    found = examination.examine(_facts({**BASE, **STOP_ALL, "consents": []}), NOON, brands={})
+    blocks = [look.verdict.code for look in found.looks if look.verdict]
+    assert blocks == ["SUPPRESSED", "NO_CONSENT"]
+
+
+def test_an_examination_shows_each_zone_under_each_rule() -> None:
+    case = {**BASE, "rules": ["US", "US-TX"], "contact_tz": ["America/Chicago"], "at": "2026-11-24T14:30:00Z"}
+    windows = examination.examine(_facts(case), datetime.fromisoformat(case["at"]), brands={}).windows
+    assert [(one.zone, one.rule, one.today, one.is_open) for one in windows] == [
+        ("America/Chicago", "US", "08:00–21:00", True),
+        ("America/Chicago", "US-TX", "09:00–21:00", False),
+        ("America/New_York", "US", "08:00–21:00", True),
+        ("America/New_York", "US-TX", "09:00–21:00", True),
+    ]
+
+
+def test_every_reason_to_block_has_its_cure() -> None:
+    waits = {"QUIET_HOURS", "FREQUENCY_CAP", "DUPLICATE", "STALE_DECISION"}
+    assert {code for code in permission.SENTENCES if not code.startswith("OK")} - waits == set(cures.CURES)

@@ -11,9 +11,9 @@ from rest_framework import serializers
 from campaigns import drafting
 from campaigns.api.messages import PURPOSES
 from campaigns.api.senders import choose
-from campaigns.models import Campaign
+from campaigns.models import Campaign, Restricted
 from contacts.api.brands import brand_of
-from contacts.models import ContactList, Segment
+from contacts.models import ContactList, Segment, WhenCapped
 from smsdesk import public_ids, sms_text
 from smsdesk.api.fields import Moment, StrictSerializer, Text
 from smsdesk.api.problems import Problem
@@ -38,6 +38,15 @@ class CampaignIn(StrictSerializer):
     send_at = Moment(required=False, allow_null=True, help_text="null: at once when launched.")
     latest_start = Moment(required=False, allow_null=True, help_text="Later than this it does not begin by itself.")
     send_by = Moment(required=False, allow_null=True, help_text="From then on nothing leaves.")
+    when_capped = serializers.ChoiceField(
+        choices=["", *WhenCapped.values],
+        required=False,
+        help_text="wait, skip, or empty: as each cap says.",
+    )
+    restricted = serializers.ChoiceField(
+        choices=["", *Restricted.values], required=False, help_text="Restricted content; needs a minimum age."
+    )
+    min_age = serializers.IntegerField(required=False, allow_null=True, min_value=13, max_value=99)
 
 
 def create(given: dict[str, Any], *, key: ApiKey, by: AbstractBaseUser) -> Campaign:

@@ -9,7 +9,16 @@ from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.html import format_html
 
-from contacts import contact_views, disclosure_views, erasure_views, note_views, people, tag_views, timeline_views
+from contacts import (
+    contact_views,
+    disclosure_views,
+    erasure_views,
+    note_views,
+    people,
+    statement_views,
+    tag_views,
+    timeline_views,
+)
 from contacts.forms import ContactForm
 from contacts.models import Brand, Contact, ContactList
 from smsdesk import phones
@@ -99,6 +108,8 @@ class ContactAdmin(BaseModelAdmin):
             path("<int:pk>/erase/", wrap(erasure_views.erase), name="contacts_contact_erase"),
             path("<int:pk>/legal-hold/", wrap(erasure_views.hold), name="contacts_contact_hold"),
             path("<int:pk>/opt-in/", wrap(contact_views.opt_in), name="contacts_contact_opt_in"),
+            path("<int:pk>/time-zone/", wrap(statement_views.state_zone), name="contacts_contact_time_zone"),
+            path("<int:pk>/new-owner/", wrap(statement_views.reassign), name="contacts_contact_new_owner"),
         ]
         return own + super().get_urls()
 

@@ -5,12 +5,14 @@ from drf_spectacular.views import SpectacularAPIView
 from rest_framework.routers import SimpleRouter
 
 from campaigns.api.campaigns import Campaigns
+from campaigns.api.decisions import Decisions
 from campaigns.api.messages import Messages
 from contacts.api.consents import Consents
 from contacts.api.contacts import Contacts
 from contacts.api.disclosures import Disclosures
 from contacts.api.histories import Notes, Timelines
 from contacts.api.segments import Segments
+from contacts.api.statements import Statements
 from contacts.api.tags import Tags
 from inbound.api.conversations import Conversations
 from inbound.api.holds import Holds
@@ -34,6 +36,9 @@ urlpatterns = [
     path("v1/tags/", Tags.as_view({"get": "list"})),
     path("v1/contacts/<str:id>/timeline/", Timelines.as_view({"get": "list"})),
     path("v1/contacts/<str:id>/notes/", Notes.as_view({"get": "list", "post": "create"})),
+    path("v1/contacts/<str:id>/time-zone/", Statements.as_view({"post": "state_zone"})),
+    path("v1/contacts/<str:id>/reassignment/", Statements.as_view({"post": "reassign"})),
+    path("v1/decisions/", Decisions.as_view({"post": "create"})),
     path("v1/contacts/<str:id>/proof/", Disclosures.as_view({"get": "proof"})),
     path("v1/contacts/<str:id>/export/", Disclosures.as_view({"get": "export"})),
     path("v1/contacts/<str:id>/erasure/", Disclosures.as_view({"post": "erase"})),
