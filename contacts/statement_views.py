@@ -7,7 +7,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST
 
 from contacts import audit, consent, statements
-from contacts.contact_views import require, visible
+from contacts.admission import require, visible
 from contacts.forms import OwnerForm
 from contacts.models import ConsentSource
 from smsdesk.errors import DomainError
