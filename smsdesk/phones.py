@@ -1,7 +1,7 @@
 """Phone numbers: what we accept, what a number tells about its owner, and the key that stands for a person.
 
-With `area_codes` the only module that knows `phonenumbers`. Parsing is strict because the library is not: it reads
-`call +1650… now`, vanity letters and `1.65E+10` as numbers, and a wrong number is somebody else's phone.
+With `numbering` and `area_codes` the only module that knows `phonenumbers`. Parsing is strict because the library is
+not: it reads `call +1650… now`, vanity letters and `1.65E+10` as numbers, and a wrong number is somebody else's phone.
 """
 
 import base64
@@ -9,34 +9,16 @@ import hmac
 import re
 import unicodedata
 from dataclasses import dataclass
-from enum import StrEnum
 from functools import lru_cache
 
 import phonenumbers
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
-from phonenumbers.phonenumberutil import is_number_type_geographical
-from phonenumbers.tzdata import TIMEZONE_DATA, TIMEZONE_LONGEST_PREFIX
 
-from smsdesk import area_codes
+from smsdesk import numbering
 from smsdesk.errors import Invalid
-
-
-class NumberKind(StrEnum):
-    """What the numbering plan says a number is for."""
-
-    MOBILE = "mobile"
-    FIXED_LINE = "fixed_line"
-    FIXED_LINE_OR_MOBILE = "fixed_line_or_mobile"
-    TOLL_FREE = "toll_free"
-    PREMIUM_RATE = "premium_rate"
-    SHARED_COST = "shared_cost"
-    VOIP = "voip"
-    PERSONAL_NUMBER = "personal_number"
-    PAGER = "pager"
-    UAN = "uan"
-    VOICEMAIL = "voicemail"
-    INVALID = "invalid"
+from smsdesk.numbering import NumberKind as NumberKind
+from smsdesk.numbering import Plan
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,20 +32,6 @@ class Phone:
     time_zones: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class _Plan:
-    """What the numbering plan says about a number, or about all numbers of one +1 exchange."""
-
-    kind: NumberKind
-    region: str
-    time_zones: tuple[str, ...]
-
-
-_INVALID = _Plan(NumberKind.INVALID, "", ())
-
-_KINDS: dict[int, NumberKind] = {
-    getattr(phonenumbers.PhoneNumberType, kind.name): kind for kind in NumberKind if kind != NumberKind.INVALID
-}
 _REFUSED = {
     NumberKind.TOLL_FREE: ("phone_toll_free", "This is a toll-free number; nobody receives SMS there as a person."),
     NumberKind.PREMIUM_RATE: ("phone_premium_rate", "This is a premium-rate number; every text to it costs extra."),
@@ -77,9 +45,11 @@ _BEGINNING = re.compile(r"[ (]*(\+[ (]*)?[0-9][^+]*")
 _EXPONENT = re.compile(r"[+-]?\d+([.,]\d*)?e[+-]?\d+", re.IGNORECASE)
 _DECIMAL = re.compile(r"[+-]?\d{5,}[.,]\d{1,3}")
 _EXTENSION = re.compile(r"[0-9)]\W*(;|,|#|x|ext|extension|доб)\W*(=\W*)?\d{1,8}\W*$", re.IGNORECASE)
-# +1 and ten digits: what they are hangs on the first seven; in Barbados (246) and Jamaica (876) on more.
-_NORTH_AMERICAN = re.compile(r"\+1(?!246|876)[0-9]{10}")
 _E164 = re.compile(r"\+[1-9][0-9]{4,14}")
+# Digits with the separators people put between them; a point may also be a spreadsheet's.
+_USUAL = re.compile(r"(?=.{4,32}\Z)[ (]*(\+[ (]*)?[0-9][0-9 ()/-]*")
+_SEPARATORS = str.maketrans("", "", " ()./-")
+_NORTH_AMERICAN = re.compile(r"1?([2-9][0-9]{9})")
 
 
 def parse(text: str, *, default_region: str) -> Phone:
@@ -88,11 +58,7 @@ def parse(text: str, *, default_region: str) -> Phone:
     Raises `Invalid` with field "phone" and the reason: letters, an extension, a spreadsheet's number format,
     premium-rate, toll-free and shared-cost ranges, and everything no numbering plan knows.
     """
-    if _NORTH_AMERICAN.fullmatch(text):
-        e164 = text
-    else:
-        e164 = _e164(_plain(text), given=text, default_region=default_region)
-    plan = _plan(e164)
+    e164, plan = _read(text, default_region=default_region)
     if plan.kind == NumberKind.INVALID:
         raise _refusal("phone_invalid", "No numbering plan knows this number.", text, _GIVE_PLUS)
     if plan.kind in _REFUSED:
@@ -164,6 +130,26 @@ def is_country(code: str) -> bool:
 # --- Parsing --------------------------------------------------------------------------------------------
 
 
+def _read(text: str, *, default_region: str) -> tuple[str, Plan]:
+    """The number in E.164 and what it is; in the usual writings without asking the library, which takes long."""
+    if _USUAL.fullmatch(text):
+        compact = text.translate(_SEPARATORS)
+        national = _NORTH_AMERICAN.fullmatch(compact)
+        if national and _is_north_american(default_region.upper()):
+            compact = f"+1{national[1]}"
+        if compact[0] == "+" and not compact.startswith("+521"):
+            found = numbering.plain_plan(compact)
+            if found is not None and found is not numbering.INVALID:
+                return compact, found
+    e164 = _e164(_plain(text), given=text, default_region=default_region)
+    return e164, _plan(e164)
+
+
+@lru_cache(maxsize=1_024)
+def _is_north_american(region: str) -> bool:
+    return phonenumbers.country_code_for_region(region) == 1
+
+
 def _plain(text: str) -> str:
     """`text` folded to plain characters and refused with the reason, unless it is shaped like a number."""
     if len(text) > 200:
@@ -225,49 +211,5 @@ def _refusal(code: str, message: str, value: str, cure: str) -> Invalid:
     return Invalid(code, message, field="phone", value=shown, cure=cure)
 
 
-# --- Numbering plan -------------------------------------------------------------------------------------
-
-
-def _plan(e164: str) -> _Plan:
-    if _NORTH_AMERICAN.fullmatch(e164):
-        return _exchange(e164[:8])
-    return _number(canonical(e164) if e164.startswith("+521") else e164)
-
-
-@lru_cache(maxsize=65_536)
-def _exchange(prefix: str) -> _Plan:
-    """The plan of all numbers `+1 NPA NXX ....`."""
-    return _lookup(prefix + "0123")
-
-
-@lru_cache(maxsize=65_536)
-def _number(e164: str) -> _Plan:
-    return _lookup(e164) if _E164.fullmatch(e164) else _INVALID
-
-
-def _lookup(e164: str) -> _Plan:
-    try:
-        number = phonenumbers.parse(e164, None)
-    except phonenumbers.NumberParseException:
-        return _INVALID
-    # `number_type` knows a type for exactly the numbers `is_valid_number` accepts; asking both costs twice.
-    number_type = phonenumbers.number_type(number)
-    if number_type not in _KINDS or phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164) != e164:
-        return _INVALID
-    region = phonenumbers.region_code_for_number(number) or ""
-    country_code = number.country_code or 0
-    is_geographical = is_number_type_geographical(number_type, country_code)
-    zones = _zones(e164[1:], country_code=str(country_code), is_geographical=is_geographical)
-    return _Plan(_KINDS[number_type], "" if region == "001" else region, zones)
-
-
-def _zones(digits: str, *, country_code: str, is_geographical: bool) -> tuple[str, ...]:
-    if country_code == "1":
-        return area_codes.time_zones(digits[1:4])
-    # A mobile number says nothing about a place inside its country; `time_zones_for_geographical_number` would
-    # put every Australian into Sydney.
-    known = digits if is_geographical else country_code
-    for length in range(min(TIMEZONE_LONGEST_PREFIX, len(known)), 0, -1):
-        if known[:length] in TIMEZONE_DATA:
-            return tuple(sorted(zone for zone in TIMEZONE_DATA[known[:length]] if zone != "Etc/Unknown"))
-    return ()
+def _plan(e164: str) -> Plan:
+    return numbering.plan(canonical(e164) if e164.startswith("+521") else e164)
