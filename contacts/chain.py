@@ -9,9 +9,11 @@ import hashlib
 import json
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
+from json.encoder import encode_basestring_ascii as _quoted
 from operator import attrgetter
 
 from django.db import connection, transaction
@@ -23,6 +25,15 @@ from smsdesk import bulk_sql
 GENESIS = "0" * 64
 _AT_ONCE = 2_000  # events in memory while walking
 _ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+_GAP = secrets.token_hex(16)  # stands where something is put in; nobody can have written it
+_OWN = (
+    "id",
+    "seq",
+    "subscriber_key",
+    "evidence_commitment",
+    "prev_hash",
+    "hash",
+)  # what events of a series differ in
 _COLUMNS = tuple(field.attname for field in ConsentEvent._meta.concrete_fields)
 
 
@@ -36,26 +47,28 @@ class Break:
 
 def reserve(events: Sequence[ConsentEvent]) -> None:
     """Give events their ids before they are stored; inside the transaction that appends them."""
-    if not events:
-        return
+    for event, event_id in zip(events, reserved_ids(len(events)), strict=True):
+        event.pk = event_id
+
+
+def reserved_ids(count: int) -> list[int]:
+    if not count:
+        return []
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             cursor.execute(
                 "SELECT nextval(pg_get_serial_sequence('contacts_consentevent', 'id')) FROM generate_series(1, %s)",
-                [len(events)],
+                [count],
             )
-            ids = [row[0] for row in cursor.fetchall()]
-    else:  # one writer at a time: nobody takes these meanwhile
-        last = ConsentEvent.objects.aggregate(last=Max("id"))["last"] or 0
-        ids = list(range(last + 1, last + 1 + len(events)))
-    for event, event_id in zip(events, ids, strict=True):
-        event.pk = event_id
+            return [row[0] for row in cursor.fetchall()]
+    # one writer at a time: nobody takes these meanwhile
+    last = ConsentEvent.objects.aggregate(last=Max("id"))["last"] or 0
+    return list(range(last + 1, last + 1 + count))
 
 
 def append(events: Sequence[ConsentEvent]) -> None:
     """Number, hash and store the events in their order; inside the caller's transaction."""
-    if not connection.in_atomic_block:
-        raise transaction.TransactionManagementError("Consent events are appended inside a transaction.")
+    _refuse_outside_transaction()
     reserve([event for event in events if event.pk is None])
     bodies = [_body(event) for event in events]
     head = _locked_head()
@@ -75,6 +88,55 @@ def keep_evidence(documents: Sequence[tuple[ConsentEvent, Mapping[str, str]]]) -
         event.evidence_commitment = _commitment(salt, text)
         rows.append((event.pk, salt, dict(document)))
     bulk_sql.insert_rows(ConsentEvidence, columns=("event", "salt", "document"), rows=rows)
+
+
+class Series:
+    """Events that differ in nothing but the phone and its evidence: the rows of a file, thousands at a time.
+
+    Written as `keep_evidence` and `append` write single events; what all have in common is worked out once.
+    """
+
+    def __init__(self, pattern: ConsentEvent, keys: Sequence[str]) -> None:
+        self.ids = reserved_ids(len(keys))
+        self._pattern, self._keys = pattern, keys
+        self._commitments: Sequence[str] = [""] * len(keys)
+
+    def keep_evidence(self, shared: Mapping[str, str], *, name: str, values: Sequence[str]) -> None:
+        """Store for each event the document `shared` and, under `name`, its own value."""
+        before, after = _canonical({**shared, name: _GAP}).split(f'"{_GAP}"')
+        drawn = secrets.token_hex(16 * len(values))
+        salts = [drawn[at : at + 32] for at in range(0, len(drawn), 32)]
+        self._commitments = [
+            _commitment(salt, f"{before}{_quoted(value)}{after}") for salt, value in zip(salts, values, strict=True)
+        ]
+        own = [{name: value} for value in values]
+        rows = list(zip(self.ids, salts, own, strict=True))
+        bulk_sql.insert_rows(
+            ConsentEvidence, columns=("event", "salt", "document"), rows=rows, beneath={"document": shared}
+        )
+
+    def append(self) -> None:
+        """Number, hash and store the events in the order of their keys; inside the caller's transaction."""
+        _refuse_outside_transaction()
+        beginning, between, end = self._body().split(f'"{_GAP}"')
+        head = _locked_head()
+        hashes = [head.hash]
+        for seq, (key, commitment) in enumerate(zip(self._keys, self._commitments, strict=True), head.seq + 1):
+            text = f'{hashes[-1]}{{"seq":{seq},{beginning}"{commitment}"{between}"{key}"{end}'
+            hashes.append(hashlib.sha256(text.encode()).hexdigest())
+        seqs = range(head.seq + 1, head.seq + len(hashes))
+        own = zip(self.ids, seqs, self._keys, self._commitments, hashes[:-1], hashes[1:], strict=True)
+        common = [name for name in _COLUMNS if name not in _OWN]
+        values = attrgetter(*common)(self._pattern)
+        rows = [(*row, *values) for row in own]
+        bulk_sql.insert_rows(ConsentEvent, columns=(*_OWN, *common), rows=rows)
+        LedgerHead.objects.filter(id=1).update(seq=head.seq + len(rows), hash=hashes[-1])
+
+    def _body(self) -> str:
+        """The body of each, with gaps for commitment and phone, which stand in this order; without its bracket."""
+        pattern = copy(self._pattern)
+        pattern.evidence_commitment = pattern.subscriber_key = _GAP
+        return _body(pattern)[1:]
 
 
 def hashed_text(event: ConsentEvent) -> str:
@@ -144,6 +206,11 @@ def _fault(event: ConsentEvent, *, seq: int, previous: str) -> str | None:
     if evidence is not None and commitment(evidence) != event.evidence_commitment:
         return "its evidence was changed"
     return None
+
+
+def _refuse_outside_transaction() -> None:
+    if not connection.in_atomic_block:
+        raise transaction.TransactionManagementError("Consent events are appended inside a transaction.")
 
 
 def anchor() -> tuple[int, str]:

@@ -1,8 +1,8 @@
 """The consent a file declares for its rows: appended in bulk, one lock of the ledger's head per batch."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from copy import copy
 from datetime import datetime
-from typing import Any
 
 from contacts import chain, settling, standing
 from contacts.models import ConsentEvent, ConsentSource, ContactImport, EventKind
@@ -21,17 +21,13 @@ def record_import(keys: Sequence[tuple[str, str]], *, contact_import: ContactImp
     histories = settling.events_of(list(phones))
     proof = _proof(contact_import)
     statement = _statement(contact_import, proof=proof, now=now)
-    new: dict[str, ConsentEvent] = {}
-    for key in phones:
-        event = ConsentEvent(subscriber_key=key, **statement)
-        if not _is_said(histories.get(key, ()), event):
-            new[key] = event
-    events = list(new.values())
-    document = proof.as_document()
-    chain.reserve(events)
-    chain.keep_evidence([(event, document | {"phone": phones[key]}) for key, event in new.items()])
-    settling.settle({key: [*histories.get(key, ()), event] for key, event in new.items()})
-    chain.append(events)
+    new = [key for key in phones if not _is_said(histories.get(key, ()), statement)]
+    if not new:
+        return 0
+    series = chain.Series(statement, new)
+    series.keep_evidence(proof.as_document(), name="phone", values=[phones[key] for key in new])
+    _settle(dict(zip(new, series.ids, strict=True)), histories=histories, statement=statement)
+    series.append()
     return len(new)
 
 
@@ -40,12 +36,26 @@ def would_record(keys: Sequence[str], *, contact_import: ContactImport, now: dat
     if not contact_import.purpose or contact_import.brand_id is None:
         return set()
     histories = settling.events_of(keys)
-    event = ConsentEvent(**_statement(contact_import, proof=_proof(contact_import), now=now))
-    return {key for key in keys if not _is_said(histories.get(key, ()), event)}
+    statement = _statement(contact_import, proof=_proof(contact_import), now=now)
+    return {key for key in keys if not _is_said(histories.get(key, ()), statement)}
 
 
 def _is_said(history: Sequence[ConsentEvent], event: ConsentEvent) -> bool:
     return any(_says_the_same(known, event) for known in standing.still_claimed(history))
+
+
+def _settle(
+    new: Mapping[str, int], *, histories: Mapping[str, Sequence[ConsentEvent]], statement: ConsentEvent
+) -> None:
+    """Most phones of a file are heard of for the first time, so all of them stand alike."""
+    first = [key for key in new if key not in histories]
+    settling.settle_first(statement, keys=first, ids=[new[key] for key in first])
+    later: dict[str, list[ConsentEvent]] = {}
+    for key in new.keys() - set(first):
+        event = copy(statement)
+        event.pk, event.subscriber_key = new[key], key
+        later[key] = [*histories[key], event]
+    settling.settle(later)
 
 
 def _proof(contact_import: ContactImport) -> Proof:
@@ -59,20 +69,20 @@ def _proof(contact_import: ContactImport) -> Proof:
     )
 
 
-def _statement(contact_import: ContactImport, *, proof: Proof, now: datetime) -> dict[str, Any]:
-    """What all events of the file have in common."""
+def _statement(contact_import: ContactImport, *, proof: Proof, now: datetime) -> ConsentEvent:
+    """The event of every row, without its phone."""
     obtained_at = contact_import.consent_obtained_at
-    return {
-        "brand_id": contact_import.brand_id,
-        "purposes": [contact_import.purpose],
-        "kind": EventKind.IMPORT.value,
-        "basis": contact_import.basis,
-        "occurred_at": happened(obtained_at, now=now) if obtained_at else now,
-        "recorded_at": now,
-        "source": ConsentSource.IMPORT.value,
-        "actor": contact_import.ref,
-        "is_proven": not proof.missing and obtained_at is not None,
-    }
+    return ConsentEvent(
+        brand_id=contact_import.brand_id,
+        purposes=[contact_import.purpose],
+        kind=EventKind.IMPORT.value,
+        basis=contact_import.basis,
+        occurred_at=happened(obtained_at, now=now) if obtained_at else now,
+        recorded_at=now,
+        source=ConsentSource.IMPORT.value,
+        actor=contact_import.ref,
+        is_proven=not proof.missing and obtained_at is not None,
+    )
 
 
 def _says_the_same(known: ConsentEvent, new: ConsentEvent) -> bool:

@@ -4,7 +4,7 @@ The caller holds the contact locks of these phones, and has just appended the ev
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from contacts.models import ConsentEvent, ConsentState, Suppression
@@ -38,12 +38,30 @@ def settle(events: Mapping[str, Iterable[ConsentEvent]]) -> None:
     _write_suppressions(standings)
 
 
+def settle_first(event: ConsentEvent, *, keys: Sequence[str], ids: Sequence[int]) -> None:
+    """As `settle` for phones whose whole history is this one event, each under an id of its own: it grants or ends
+    the same for all of them. It must not suppress."""
+    agreements = fold([event]).agreements.items()
+    at = STATE_FIELDS.index("event")
+    rows = [
+        (key, brand_id, purpose, *values[:at], event_id, *values[at + 1 :])
+        for (brand_id, purpose), agreement in agreements
+        for values in [state_of(agreement)]
+        for key, event_id in zip(keys, ids, strict=True)
+    ]
+    _upsert_states(rows)
+
+
 def _write_states(standings: Mapping[str, Standing]) -> None:
     rows = [
         (key, brand_id, purpose, *state_of(agreement))
         for key, standing in standings.items()
         for (brand_id, purpose), agreement in standing.agreements.items()
     ]
+    _upsert_states(rows)
+
+
+def _upsert_states(rows: Sequence[tuple[Any, ...]]) -> None:
     unique = ("subscriber_key", "brand", "purpose")
     bulk_sql.upsert_rows(ConsentState, key=unique, columns=STATE_FIELDS, rows=rows)
 

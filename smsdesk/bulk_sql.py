@@ -5,8 +5,7 @@ statement.
 """
 
 import json
-import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -14,7 +13,8 @@ from uuid import UUID
 
 from django.db import connection, models
 
-_PLAIN_WORDS = re.compile(r"[0-9A-Za-z_+:.-]+(?:,[0-9A-Za-z_+:.-]+)*")
+_NOTHING: Mapping[str, Mapping[str, str]] = {}
+_BETWEEN = "\x1f"  # no text that was cleaned holds it
 
 
 def update_rows(
@@ -55,12 +55,19 @@ def update_rows(
         return [row[0] for row in cursor.fetchall()]
 
 
-def insert_rows(model: type[models.Model], *, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+def insert_rows(
+    model: type[models.Model],
+    *,
+    columns: Sequence[str],
+    rows: Sequence[Sequence[Any]],
+    beneath: Mapping[str, Mapping[str, str]] = _NOTHING,
+) -> None:
     """Insert all of the rows or, where one breaks a constraint, raise `IntegrityError`.
 
-    `rows` holds the values of `columns` (field names, all that have no default in the database).
+    `rows` holds the values of `columns` (field names, all that have no default in the database). `beneath` names
+    JSON columns and an object of texts that travels once; the row's own members are laid over it.
     """
-    _insert(model, columns=columns, rows=rows, ending="")
+    _insert(model, columns=columns, rows=rows, ending="", beneath=beneath)
 
 
 def insert_missing_rows(
@@ -105,20 +112,32 @@ def among(field: str, words: Collection[str]) -> models.Func:
 
 
 def _insert(
-    model: type[models.Model], *, columns: Sequence[str], rows: Sequence[Sequence[Any]], ending: str
+    model: type[models.Model],
+    *,
+    columns: Sequence[str],
+    rows: Sequence[Sequence[Any]],
+    ending: str,
+    beneath: Mapping[str, Mapping[str, str]] = _NOTHING,
 ) -> list[tuple[Any, ...]]:
     if not rows:
         return []
     fields: list[Any] = [model._meta.get_field(name) for name in columns]
     names = ", ".join(_quoted(field.column) for field in fields)
+    values = ", ".join(_laid_over(f) if f.name in beneath else _quoted(f.column) for f in fields)
     source, parameters = _source(fields, [list(column) for column in zip(*rows, strict=True)])
     # Without WHERE, SQLite would take ON CONFLICT for the ON of a join.
     statement = (
-        f"INSERT INTO {_quoted(model._meta.db_table)} ({names}) SELECT {names} FROM {source} WHERE TRUE {ending}"
+        f"INSERT INTO {_quoted(model._meta.db_table)} ({names}) SELECT {values} FROM {source} WHERE TRUE {ending}"
     )
+    objects = [json.dumps(beneath[field.name]) for field in fields if field.name in beneath]
     with connection.cursor() as cursor:
-        cursor.execute(statement, parameters)
+        cursor.execute(statement, [*objects, *parameters])
         return list(cursor.fetchall()) if "RETURNING" in ending else []
+
+
+def _laid_over(field: Any) -> str:
+    column = _quoted(field.column)
+    return f"%s::jsonb || {column}" if connection.vendor == "postgresql" else f"json_patch(%s, {column})"
 
 
 def _source(fields: Sequence[Any], columns: Sequence[list[Any]]) -> tuple[str, list[Any]]:
@@ -162,16 +181,20 @@ def _unnested(fields: Sequence[Any], columns: Sequence[list[Any]]) -> tuple[str,
 
 
 def _array(column: list[Any]) -> str | list[Any]:
-    """PostgreSQL's text for an array of plain words or whole numbers, which is most of them; else the list itself.
+    """PostgreSQL's text for an array of texts, whole numbers or UUIDs, which is most of them; else the list itself.
 
     Left to the driver, each element is looked at and quoted alone, ten times slower.
     """
     kind = type(column[0])
     if kind not in (str, int, UUID) or any(type(value) is not kind for value in column):
         return column
-    joined = ",".join(column if kind is str else map(str, column))
-    is_plain = _PLAIN_WORDS.fullmatch(joined) and joined.count(",") == len(column) - 1
-    return f"{{{joined}}}" if is_plain and "null" not in joined.lower() else column
+    if kind is not str:
+        return f"{{{','.join(map(str, column))}}}"
+    joined = _BETWEEN.join(column)
+    if joined.count(_BETWEEN) != len(column) - 1:
+        return column
+    quoted = joined.replace("\\", r"\\").replace('"', r"\"").replace(_BETWEEN, '","')
+    return f'{{"{quoted}"}}'
 
 
 def _is_json(field: Any) -> bool:
