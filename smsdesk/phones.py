@@ -1,7 +1,8 @@
 """Phone numbers: what we accept, what a number tells about its owner, and the key that stands for a person.
 
-With `numbering` and `area_codes` the only module that knows `phonenumbers`. Parsing is strict because the library is
-not: it reads `call +1650… now`, vanity letters and `1.65E+10` as numbers, and a wrong number is somebody else's phone.
+With `numbering` and `area_codes` the only module that knows `phonenumbers`. Parsing is strict because the library
+is not: it reads `call +1650… now`, vanity letters and `1.65E+10` as numbers, and a wrong number is somebody else's
+phone.
 """
 
 import base64
