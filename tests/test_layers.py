@@ -16,6 +16,7 @@ WIRING = (
     "smsdesk.provider_hooks",
 )
 DRAWERS = {"utils", "util", "helpers", "helper", "common", "services", "service", "managers", "manager", "misc"}
+PHONE_MODULES = ("smsdesk.phones", "smsdesk.numbering", "smsdesk.area_codes")
 WITHOUT_MODELS = ("smsdesk.gateways", "smsdesk.simulator")
 
 
@@ -69,8 +70,8 @@ def faults(source: str, *, module: str, is_package: bool = False) -> list[str]:
     floor = module.split(".")[0]
     for line, name, at_top in imports(source, module=module, is_package=is_package):
         target = name.split(".")[0]
-        if target == "phonenumbers" and module not in ("smsdesk.phones", "smsdesk.area_codes"):
-            found.append(f"{module}:{line}: only smsdesk.phones and its area_codes know phonenumbers")
+        if target == "phonenumbers" and module not in PHONE_MODULES:
+            found.append(f"{module}:{line}: only smsdesk.phones and what it is made of know phonenumbers")
         if target not in FLOORS:
             if name.startswith("django.db") and is_within(module, WITHOUT_MODELS):
                 found.append(f"{module}:{line}: {name}: gateways and simulator know no database")
