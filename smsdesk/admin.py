@@ -5,6 +5,7 @@ from functools import wraps
 from typing import Any, TypeVar, cast
 
 from django.contrib import admin, messages
+from django.contrib.admin import SimpleListFilter
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.core.exceptions import ValidationError
 from django.core.paginator import Paginator
@@ -124,7 +125,7 @@ class BaseModelAdmin(admin.ModelAdmin[Any]):
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
         """Only what the list offers. Django lets any column through, so what a page hides could be guessed."""
         column, _, how = lookup.partition("__")
-        offered = {str(one[0] if isinstance(one, tuple) else one) for one in self.get_list_filter(request)}
+        offered = {_parameter(one) for one in self.get_list_filter(request)}
         if self.date_hierarchy:
             offered.add(self.date_hierarchy)
         if column not in offered | {self.opts.pk.name} or how not in _LOOKUPS:
@@ -158,6 +159,13 @@ class BaseModelAdmin(admin.ModelAdmin[Any]):
         except DomainError as error:
             messages.error(request, error.sentence())
             return redirect(request.get_full_path())
+
+
+def _parameter(filter_: Any) -> str:
+    """The column, or whatever name, that a filter of a list goes by in an address."""
+    chosen = filter_[0] if isinstance(filter_, tuple) else filter_
+    own = chosen.parameter_name if isinstance(chosen, type) and issubclass(chosen, SimpleListFilter) else chosen
+    return str(own).partition("__")[0]
 
 
 class _NeverWritten:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
@@ -15,35 +15,22 @@ from contacts import (
     erasure_views,
     note_views,
     people,
+    searching,
     statement_views,
     tag_views,
     timeline_views,
 )
+from contacts.admin.contact_filters import CountryFilter, ListFilter, TagFilter
 from contacts.forms import ContactForm
 from contacts.models import Brand, Contact, ContactList
 from smsdesk import phones
 from smsdesk.admin import BaseModelAdmin, BoundedPaginator
-from smsdesk.errors import DomainError
-
-
-class CountryFilter(admin.SimpleListFilter):
-    title = "country"
-    parameter_name = "country"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        codes = Contact.objects.order_by("country").values_list("country", flat=True).distinct()
-        return [(code or "-", code or "Unknown") for code in codes]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Contact]) -> QuerySet[Contact]:
-        if self.value() is None:
-            return queryset
-        return queryset.filter(country="" if self.value() == "-" else self.value())
 
 
 @admin.register(Contact)
 class ContactAdmin(BaseModelAdmin):
     form = ContactForm
-    list_filter = [CountryFilter, "lists", "tags"]
+    list_filter = [CountryFilter, ListFilter, TagFilter]
     search_fields = ["name"]  # shows the box; what is searched says `get_search_results`
     ordering = ["-created_at", "-id"]
     sortable_by = ["added"]
@@ -72,12 +59,10 @@ class ContactAdmin(BaseModelAdmin):
         term = search_term.strip()
         if not term:
             return queryset, False
-        matches = Q(name__istartswith=term) | Q(external_id=term)
-        digits = "".join(c for c in term if c.isdigit())
-        if len(digits) >= 7:
-            matches |= Q(subscriber_key__in=_keys_of(term))
-        if len(digits) >= 4 and term.startswith("+") and may_see_phones(request):
-            matches |= Q(phone__startswith=f"+{digits}")
+        matches = searching.matching(term)
+        beginning = searching.by_beginning_of_number(term) if may_see_phones(request) else None
+        if beginning is not None:
+            matches |= beginning
         return queryset.filter(matches), False
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Contact]:
@@ -180,14 +165,3 @@ class BrandAdmin(BaseModelAdmin):
 
 def may_see_phones(request: HttpRequest) -> bool:
     return request.user.has_perm("contacts.view_full_phone")
-
-
-def _keys_of(term: str) -> list[str]:
-    """Subscriber keys the term may mean: with its own country code, else in the country of each brand."""
-    keys = []
-    for country in {"", *Brand.objects.values_list("default_country", flat=True)}:
-        try:
-            keys.append(phones.parse(term, default_region=country).subscriber_key)
-        except DomainError:
-            continue
-    return keys

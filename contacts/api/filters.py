@@ -41,6 +41,7 @@ class TagFilter(django_filters.Filter):  # type: ignore[misc]
 
 class ContactFilters(ListFilters):
     phone = PhoneFilter(field_name="subscriber_key", label="E.164, for example +12125550123.")
+    name = django_filters.CharFilter(lookup_expr="istartswith", label="How their name begins.")
     external_id = django_filters.CharFilter(label="Your id.")
     list = django_filters.CharFilter(field_name="lists__name", label="Name of a list they are on.")
     tag = TagFilter(field_name="tags__folded_name", label="Name of a tag they have.")

@@ -2,6 +2,7 @@ from django.db import models
 from django.utils import timezone
 
 from smsdesk import phones
+from smsdesk.beginning_index import BeginningIndex
 from smsdesk.public_ids import PublicIdModel
 
 
@@ -57,8 +58,10 @@ class Contact(PublicIdModel):
     class Meta:
         indexes = [
             models.Index(fields=["created_at", "id"], name="contact_paging"),  # API and admin lists
-            models.Index(fields=["phone"], name="contact_phone"),  # search by number
-            models.Index(fields=["name"], name="contact_name"),  # search by name prefix
+            BeginningIndex(fields=["phone"], name="beginning_of_phone"),  # search by number
+            BeginningIndex(fields=["name"], name="beginning_of_name"),  # search by name
+            # the admin list by country, and which countries there are
+            models.Index(fields=["country", "created_at", "id"], name="paging_of_country"),
         ]
         permissions = [
             ("import_contact", "Can import contacts"),
