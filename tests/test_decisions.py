@@ -145,18 +145,30 @@ def test_a_closed_day_of_no_rule_is_refused(root):
     assert "No quiet hours rule" in root.post(reverse("admin:contacts_closedday_add"), given).content.decode()
 
 
-def test_the_simple_profile_is_chosen_by_switching_it_on(root, sender):
+def choose(client, profile):
+    given = {"country": "US", "profile": profile}
+    return client.post(reverse("admin:contacts_quiethoursrule_choose"), given, follow=True).content.decode()
+
+
+def test_a_profile_is_chosen_and_given_up_on_the_list(root, sender):
     factories.opted_in(sender.brand, phone=NEW_YORKER)
-    rule = QuietHoursRule.objects.get(code="US-simple")
-    given = {
-        "code": rule.code, "windows": '{"Tue": ["10:00", "17:00"]}', "replaces": "US", "daily_most": 3,
-        "is_active": "on",
-    }  # fmt: skip
-    assert root.post(reverse("admin:contacts_quiethoursrule_change", args=[rule.pk]), given).status_code == 302
+    assert "US-simple alone" in choose(root, "US-simple")
     told = ask(to=NEW_YORKER, purpose="marketing", at="2026-11-24T13:30:00Z").json()
-    assert ({window["rule"] for window in told["quiet_hours"]}, told["until"]) == (
-        {"US-simple"}, "2026-11-24T15:00:00Z",
-    )  # fmt: skip
+    assert {window["rule"] for window in told["quiet_hours"]} == {"US-simple"}
+    assert told["until"] == "2026-11-24T15:00:00Z"
+    choose(root, "")
+    assert ask(to=NEW_YORKER, purpose="marketing", at="2026-11-24T13:30:00Z").json()["outcome"] == "allowed"
+
+
+def test_a_profile_of_another_country_is_refused(root, sender):
+    assert "There is no such profile" in choose(root, "FR-af2m2026")
+    assert not QuietHoursRule.objects.exclude(replaces="").filter(is_active=True).exists()
+
+
+def test_only_who_may_change_the_rules_chooses(sender):
+    client = Client()
+    client.force_login(factories.staff("contacts.view_quiethoursrule"))
+    assert client.post(reverse("admin:contacts_quiethoursrule_choose"), {"country": "US"}).status_code == 403
 
 
 def test_a_stated_zone_and_a_new_owner_are_recorded_on_the_page(sender):

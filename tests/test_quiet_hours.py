@@ -274,3 +274,16 @@ def test_a_table_that_was_switched_off_allows_nothing():
     QuietHoursRule.objects.update(is_active=False)
     rules = rule_book.load().rules_for("US", address_state="NY", number_state="")
     assert quiet_hours.opening(NEW_YORK, rules, instant("2026-11-24T17:00:00Z")) is None
+
+
+@pytest.mark.parametrize(
+    ("windows", "words"),
+    [
+        ({}, "Never"),
+        ({"Mon": ["09:00", "20:00"], "Tue": ["09:00", "20:00"], "Wed": ["10:00", "11:00"]},
+         "Mon–Tue 09:00–20:00, Wed 10:00–11:00"),
+        ({"Mon": ["09:00", "20:00"], "Wed": ["09:00", "20:00"]}, "Mon 09:00–20:00, Wed 09:00–20:00"),
+    ],
+)  # fmt: skip
+def test_a_week_is_told_in_few_words(windows, words):
+    assert QuietHoursRule(code="X", windows=windows).week_in_words == words

@@ -1,13 +1,17 @@
 from typing import Any
 
-from django.contrib import admin
-from django.http import HttpRequest
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import URLPattern, path
+from django.utils import timezone
 
-from contacts import rule_book
+from contacts import profiles, rule_book
 from contacts.forms import ClosedDayForm, QuietHoursForm
 from contacts.models import ClosedDay, QuietHoursRule
-from contacts.models.quiet_hours import WEEKDAYS
 from smsdesk.admin import BaseModelAdmin
+from smsdesk.errors import DomainError
 
 
 @admin.register(QuietHoursRule)
@@ -21,6 +25,33 @@ class QuietHoursRuleAdmin(BaseModelAdmin):
     search_fields = ["code"]
     readonly_fields = ["edited_by", "edited_at"]
     actions = None
+
+    change_list_template = "contacts/quiet_hours_list.html"
+
+    def get_urls(self) -> list[URLPattern]:
+        choose = path("profile/", self.admin_site.admin_view(self.choose), name="contacts_quiethoursrule_choose")
+        return [choose, *super().get_urls()]
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        page: HttpResponse = super().changelist_view(
+            request, {**(extra_context or {}), "profile_choices": profiles.choices()}
+        )
+        return page
+
+    def choose(self, request: HttpRequest) -> HttpResponse:
+        if request.method != "POST" or not self.has_change_permission(request):
+            raise PermissionDenied
+        country, code = request.POST.get("country", ""), request.POST.get("profile", "")
+        by = request.user.get_username()
+        try:
+            profiles.choose(country, code, by=by, now=timezone.now())
+        except DomainError as error:
+            messages.error(request, error.sentence())
+        else:
+            messages.success(
+                request, f"For {country}, {code + ' alone' if code else 'the table'} is used from now on."
+            )
+        return redirect("admin:contacts_quiethoursrule_changelist")
 
     def save_model(self, request: HttpRequest, obj: QuietHoursRule, form: Any, change: bool) -> None:
         obj.edited_by = request.user.get_username()[:150]
@@ -36,8 +67,7 @@ class QuietHoursRuleAdmin(BaseModelAdmin):
 
     @admin.display(description="Open (local time)")
     def open_hours(self, rule: QuietHoursRule) -> str:
-        days = [f"{day} {'–'.join(rule.windows[day])}" for day in WEEKDAYS if day in rule.windows]
-        return ", ".join(days) or "Never"
+        return rule.week_in_words
 
     @admin.display(description="Confidence")
     def confidence_words(self, rule: QuietHoursRule) -> str:

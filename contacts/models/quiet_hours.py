@@ -88,6 +88,19 @@ class QuietHoursRule(models.Model):
     def __str__(self) -> str:
         return self.code
 
+    @property
+    def week_in_words(self) -> str:
+        """Days of the same hours together: Mon–Fri 09:00–20:00, Sat 09:00–17:00."""
+        spans: list[tuple[str, str, str]] = []  # first day, last day, hours
+        for before, day in zip((None, *WEEKDAYS), WEEKDAYS, strict=False):
+            hours = "–".join(self.windows[day]) if day in self.windows else ""
+            if spans and hours and (spans[-1][1], spans[-1][2]) == (before, hours):
+                spans[-1] = (spans[-1][0], day, hours)
+            elif hours:
+                spans.append((day, day, hours))
+        days = [(first if first == last else f"{first}–{last}", hours) for first, last, hours in spans]
+        return ", ".join(f"{span} {hours}" for span, hours in days) or "Never"
+
     def clean(self) -> None:
         try:
             read_windows(self.windows)
