@@ -6,10 +6,10 @@ from typing import Any
 from django import forms
 from django.core.files import File
 
-from contacts import claims, mapping, uploads
+from contacts import claims, importing, mapping, uploads
 from contacts.forms import DATE_TIME
 from contacts.models import Brand, ContactImport, ContactList, Purpose
-from smsdesk import phones
+from smsdesk.errors import Invalid
 
 _ATTRIBUTE = "attribute"
 _TARGET_CHOICES = [(mapping.IGNORED, "Ignored"), *mapping.TARGETS.items(), (_ATTRIBUTE, "Attribute …")]
@@ -107,10 +107,10 @@ class ColumnsForm(forms.Form):
         return [self[name] for name in ("purpose", "basis", "obtained_at", "method", "wording", "source")]
 
     def clean_default_country(self) -> str:
-        code: str = self.cleaned_data["default_country"].upper()
-        if not phones.is_country(code):
-            raise forms.ValidationError("No country has this code. Use two letters, for example: US")
-        return code
+        try:
+            return importing.country(self.cleaned_data["default_country"])
+        except Invalid as error:
+            raise forms.ValidationError(f"{error.message} {error.cure}") from error
 
     def clean(self) -> dict[str, Any]:
         given = super().clean() or self.cleaned_data

@@ -6,7 +6,6 @@ from itertools import chain
 from typing import Any
 
 from django.contrib import admin, messages
-from django.contrib.admin.models import CHANGE, LogEntry
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, redirect
@@ -14,7 +13,7 @@ from django.template.response import TemplateResponse
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
-from contacts import dry_run, foreseeing, import_lease, importing, previewing, remembering, undoing, uploads
+from contacts import audit, dry_run, foreseeing, import_lease, importing, previewing, remembering, undoing, uploads
 from contacts.import_forms import ColumnsForm, UploadForm
 from contacts.models import ContactImport, ImportState, UndoStep
 from smsdesk import spreadsheets
@@ -211,9 +210,7 @@ def _act(request: HttpRequest, pk: int, verb: Callable[[ContactImport], None], s
     except DomainError as error:
         messages.error(request, error.sentence())
     else:
-        LogEntry.objects.log_actions(
-            request.user.pk or 0, [contact_import], CHANGE, change_message=said, single_object=True
-        )
+        audit.note(contact_import, said, by=request.user)
         messages.success(request, said)
     return redirect("admin:contacts_contactimport_change", pk)
 
@@ -222,11 +219,9 @@ def _forecast(contact_import: ContactImport) -> dict[str, Any]:
     counts = contact_import.forecast
     taken = counts.get("created", 0) + counts.get("updated", 0)
     rows = taken + counts.get("duplicate", 0) + counts.get("invalid", 0)
-    begin, end = contact_import.offset, contact_import.size
     return {
         "import": contact_import,
         "is_checking": contact_import.state == ImportState.CHECKING,
-        "percent": 100 if end <= begin else (contact_import.check_offset - begin) * 100 // (end - begin),
         "rows": rows,
         "outcomes": [
             (word, previewing.OUTCOMES[name], counts.get(name, 0))
@@ -245,7 +240,6 @@ def _report(contact_import: ContactImport) -> dict[str, Any]:
     return {
         "import": contact_import,
         "pill": PILLS[ImportState(contact_import.state)],
-        "percent": min(100, contact_import.offset * 100 // max(contact_import.size, 1)),
         "counters": [
             ("Created", contact_import.created),
             ("Updated", contact_import.updated),

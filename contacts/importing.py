@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from django.db import DataError, IntegrityError, OperationalError, transaction
 from django.db.models import F, Max, QuerySet
 
-from contacts import chain, claims, consent, fields, import_batches, import_lease, mapping, merging
+from contacts import chain, claims, consent, import_batches, import_lease, mapping, merging
 from contacts.models import (
     Brand,
     Contact,
@@ -21,8 +21,8 @@ from contacts.models import (
     ImportState,
     ListMembership,
 )
-from smsdesk import clock, transitions, wakeups
-from smsdesk.errors import WrongState
+from smsdesk import clock, phones, transitions, wakeups
+from smsdesk.errors import Invalid, WrongState
 
 KEPT_WAITING = timedelta(days=7)  # an uploaded file nobody starts
 UPLOAD_TAKES_AT_MOST = timedelta(days=1)
@@ -50,12 +50,25 @@ def configure(
         "mapping": mapping.check(columns, header=contact_import.header),
         "brand": brand,
         "list": contact_list,
-        "default_country": fields.country(default_country),
+        "default_country": country(default_country),
         **claims.recorded(claim, now=now),
         **_WITHOUT_CHECK,
     }
     if not transitions.move_one(contact_import, origins=_NOT_STARTED, to=ImportState.READY, changes=changes):
         raise _wrong_state(contact_import, "changed")
+
+
+def country(code: str) -> str:
+    """In whose way numbers without + are read; raises `Invalid` for one there is not."""
+    if not phones.is_country(code.strip().upper()):
+        raise Invalid(
+            "invalid_country",
+            "No country has this code.",
+            field="default_country",
+            value=code[:40],
+            cure="Use the two letters of ISO 3166, for example: US",
+        )
+    return code.strip().upper()
 
 
 def start(contact_import: ContactImport, *, now: datetime) -> None:

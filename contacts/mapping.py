@@ -79,6 +79,14 @@ def guess(header: Sequence[str]) -> dict[str, str]:
 
 def check(mapping: Mapping[str, str], *, header: Sequence[str]) -> dict[str, str]:
     """The mapping as it is stored; raises `Invalid` when a target is unknown, missing or named twice."""
+    for name in mapping:
+        if name not in header:
+            raise Invalid(
+                "unknown_column",
+                "The file has no column of this name.",
+                field=name[:60],
+                cure=f"It has: {', '.join(header)[:200]}.",
+            )
     chosen = {name: mapping.get(name, IGNORED) for name in header}
     used = [target for target in chosen.values() if target]
     for name, target in chosen.items():

@@ -17,6 +17,7 @@ from contacts.segments import keeping
 from smsdesk.models import ApiKey
 from tests import factories
 from tests.test_api_conversations import hear
+from tests.test_importing import ready
 
 pytestmark = pytest.mark.django_db
 schema = schemathesis.openapi.from_path(Path(__file__).parent.parent / "docs" / "schema.yml")
@@ -70,10 +71,11 @@ def world(settings):
     campaign = factories.campaign(factories.contact_list(factories.opted_in(sender.brand)), sender=sender)
     message = factories.outbound(campaign, factories.contact())
     conversation = hear("Where is my order?", sender=sender)
+    made = ready("phone,name\n+12025550177,Ann\nbad,Bo\n")
     segment = keeping.add(name="Americans", rule=AMERICANS, by=None)
-    refs = {row.prefix: row.ref for row in (conversation.contact, campaign, message, conversation, segment)}
+    refs = {row.prefix: row.ref for row in (conversation.contact, campaign, message, conversation, segment, made)}
     return text, {"contacts": refs["con"], "campaigns": refs["cmp"], "messages": refs["msg"],
-                  "conversations": refs["cnv"], "segments": refs["seg"]}  # fmt: skip
+                  "conversations": refs["cnv"], "segments": refs["seg"], "imports": refs["imp"]}  # fmt: skip
 
 
 @schema.parametrize()
@@ -99,10 +101,13 @@ OPERATIONS = [
     ("PATCH", "campaigns/{campaigns}/", ["name", "brand", "sender", "body", "include", "send_at"]),
     ("POST", "campaigns/{campaigns}/launch/", ["anything"]),
     ("POST", "conversations/{conversations}/reply/", ["text", "last_seen"]),
+    ("PUT", "imports/{imports}/settings/", ["columns", "brand", "list", "default_country", "consent"]),
+    ("POST", "imports/{imports}/start/", ["anything"]),
     ("POST", "segments/", ["name", "description", "rule"]),
     ("PATCH", "segments/{segments}/", ["name", "description", "rule"]),
 ]  # fmt: skip
 SOUND = {
+    "columns": {"phone": "phone"}, "default_country": "US",
     "rule": AMERICANS,
     "phone": "+12025550177", "to": "+12025550177", "kind": "opt_in", "purposes": ["marketing"], "basis": "express",
     "source": "paper", "proof": {"wording": "w", "method": "paper", "act": "signed"}, "purpose": "transactional",

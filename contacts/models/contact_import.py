@@ -86,6 +86,12 @@ class ContactImport(PublicIdModel):
     def __str__(self) -> str:
         return self.filename
 
+    @property
+    def percent(self) -> int:
+        """Of the dry run or of the import, whichever runs or ran last."""
+        reached = self.offset if self.started_at else self.check_offset
+        return min(100, reached * 100 // max(self.size, 1))
+
 
 class ImportChunk(models.Model):
     """A piece of the file. In the database, because the worker may run on another host than the upload."""

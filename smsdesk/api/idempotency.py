@@ -9,10 +9,12 @@ import hashlib
 import json
 import uuid
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
+from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
 from django.http import Http404
 from django.utils import timezone
@@ -32,20 +34,33 @@ ATTEMPT = timedelta(seconds=60)
 NOT_FINAL = {401, 403, 408, 409, 425, 429}
 
 Handler = Callable[..., Response]
+Scope = Callable[[], AbstractContextManager[Any]]
 
 
 def once(handler: Handler) -> Handler:
     """Make this POST of a view atomic, and repeatable under an `Idempotency-Key`."""
+    return _guarded(handler, scope=transaction.atomic)
 
+
+def once_apart(handler: Handler) -> Handler:
+    """The same for work too long for one transaction, such as storing a file.
+
+    A crash between the work and its answer lets a repeat do it again: only for what does no harm done twice.
+    """
+    return _guarded(handler, scope=nullcontext)
+
+
+def _guarded(handler: Handler, *, scope: Scope) -> Handler:
     @functools.wraps(handler)
     def guarded(view: Any, request: Request, *arguments: Any, **named: Any) -> Response:
         if key_of(request) is None:
-            with transaction.atomic():
+            with scope():
                 return handler(view, request, *arguments, **named)
         claimed = _claim(request, now=timezone.now())
         if claimed.status is not None:
             return _replay(claimed)
-        return _attempt(claimed, view, functools.partial(handler, view, request, *arguments, **named))
+        work = functools.partial(handler, view, request, *arguments, **named)
+        return _attempt(claimed, view, work, scope=scope)
 
     guarded.is_idempotent = True  # type: ignore[attr-defined]  # read by smsdesk/api/schema.py
     return guarded
@@ -67,10 +82,12 @@ def ledger_key(request: Request) -> str | None:
     return None if key is None else f"{keys.of(request).prefix}:{key}"
 
 
-def _attempt(claimed: IdempotentAnswer, view: Any, work: Callable[[], Response]) -> Response:
+def _attempt(
+    claimed: IdempotentAnswer, view: Any, work: Callable[[], Response], *, scope: Scope = transaction.atomic
+) -> Response:
     is_kept = False
     try:
-        with transaction.atomic():
+        with scope():
             response = work()
             is_kept = _keep(claimed, response)
             if not is_kept:
@@ -137,8 +154,18 @@ def _replay(row: IdempotentAnswer) -> Response:
 
 
 def _digest(request: Request) -> str:
-    head = f"{request.method}\n{request.get_full_path()}\n".encode()
-    return hashlib.sha256(head + request._request.body).hexdigest()
+    digest = hashlib.sha256(f"{request.method}\n{request.get_full_path()}\n".encode())
+    if (request.content_type or "").startswith("multipart/"):
+        # Not the body: each time it is sent its parts are divided by another line.
+        parts: Any = request.data
+        for name, part in sorted(parts.items()):
+            is_file = isinstance(part, UploadedFile)
+            digest.update(f"{name}\n{part.name if is_file else part}\n".encode("utf-8", "surrogatepass"))
+            for piece in part.chunks() if is_file else ():
+                digest.update(piece)
+    else:
+        digest.update(request._request.body)
+    return digest.hexdigest()
 
 
 def _in_progress() -> Problem:

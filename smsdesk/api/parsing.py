@@ -1,11 +1,11 @@
-"""JSON bodies, strictly: UTF-8, at most 64 KiB and 20 levels, finite numbers, no name twice, storable texts."""
+"""Bodies. JSON, strictly: UTF-8, at most 64 KiB and 20 levels, finite numbers, no name twice, storable texts."""
 
 import json
 import math
 from collections.abc import Iterator, Mapping
-from typing import IO, Any
+from typing import IO, Any, ClassVar
 
-from rest_framework.parsers import BaseParser
+from rest_framework.parsers import BaseParser, MultiPartParser
 
 from smsdesk.api.problems import Problem, pointer_to
 
@@ -28,6 +28,20 @@ class StrictJSONParser(BaseParser):
         for steps, text in _walk(value):
             _check_text(text, steps)
         return value
+
+
+class FileParser(MultiPartParser):
+    """Forms that carry a file of at most `most` bytes; larger ones are refused unread."""
+
+    most: ClassVar[int]
+
+    def parse(
+        self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
+    ) -> Any:
+        told = ((parser_context or {})["request"].META.get("CONTENT_LENGTH") or "0").strip()
+        if told.isascii() and told.isdigit() and int(told[:18]) > self.most + MAX_BYTES:
+            raise Problem(413, "too_large", f"The file is larger than {self.most // 1_048_576} MiB. Split it.")
+        return super().parse(stream, media_type, parser_context)
 
 
 def _load(raw: bytes) -> Any:

@@ -11,6 +11,7 @@ from contacts.api.consents import Consents
 from contacts.api.contacts import Contacts
 from contacts.api.disclosures import Disclosures
 from contacts.api.histories import Notes, Timelines
+from contacts.api.imports import ImportFiles, Imports
 from contacts.api.segments import Segments
 from contacts.api.statements import Statements
 from contacts.api.tags import Tags
@@ -26,6 +27,8 @@ router.register("v1/conversations", Conversations, basename="conversations")
 router.register("v1/holds", Holds, basename="holds")
 router.register("v1/contacts", Contacts, basename="contacts")
 router.register("v1/segments", Segments, basename="segments")
+
+IMPORT_VERBS = ("start", "cancel", "resume", "undo")
 
 urlpatterns = [
     path("schema/", SpectacularAPIView.as_view(), name="api_schema"),
@@ -43,6 +46,12 @@ urlpatterns = [
     path("v1/contacts/<str:id>/export/", Disclosures.as_view({"get": "export"})),
     path("v1/contacts/<str:id>/erasure/", Disclosures.as_view({"post": "erase"})),
     path("v1/contacts/<str:id>/consents/", Consents.as_view({"get": "list", "post": "create"})),
+    path("v1/imports/", ImportFiles.as_view({"get": "list", "post": "create"})),
+    path("v1/imports/<str:id>/", Imports.as_view({"get": "retrieve"})),
+    path("v1/imports/<str:id>/settings/", Imports.as_view({"put": "configure"})),
+    path("v1/imports/<str:id>/problems/", Imports.as_view({"get": "problems"})),
+    path("v1/imports/<str:id>/dry-run/", Imports.as_view({"post": "dry_run"})),
+    *(path(f"v1/imports/<str:id>/{verb}/", Imports.as_view({"post": verb})) for verb in IMPORT_VERBS),
     *router.urls,
     re_path(r"^v1/(?P<rest>.*)$", missing),
 ]

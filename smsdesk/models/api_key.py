@@ -9,6 +9,8 @@ class Scope(models.TextChoices):
     CONTACTS_WRITE = "contacts:write", "Add and change contacts, record consent"
     CONTACTS_DISCLOSE = "contacts:disclose", "Read the proof of consent and everything held on a person"
     CONTACTS_ERASE = "contacts:erase", "Erase a person"
+    IMPORTS_READ = "imports:read", "Read imports and their reports, which quote cells of the files"
+    IMPORTS_WRITE = "imports:write", "Upload files, import and undo imports"
     MESSAGES_SEND = "messages:send", "Send messages"
     MESSAGES_READ = "messages:read", "Read messages"
     CAMPAIGNS_READ = "campaigns:read", "Read campaigns and their messages"
