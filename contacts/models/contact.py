@@ -34,7 +34,7 @@ class Contact(PublicIdModel):
     prefix = "con"
 
     phone = models.CharField(max_length=16)  # canonical E.164
-    subscriber_key = models.CharField(max_length=44, unique=True, editable=False)
+    subscriber_key = models.CharField(max_length=44, editable=False)
     name = models.CharField(max_length=120, blank=True)
     external_id = models.CharField(max_length=100, null=True, blank=True, unique=True)
     language = models.CharField(max_length=10, blank=True)
@@ -56,6 +56,10 @@ class Contact(PublicIdModel):
     updated_at = models.DateTimeField(auto_now=True)
 
     class Meta:
+        constraints = [
+            # Not `unique` of the field, which on PostgreSQL adds a second index for LIKE: keys are never searched so.
+            models.UniqueConstraint(fields=["subscriber_key"], name="one_contact_per_phone"),
+        ]
         indexes = [
             models.Index(fields=["created_at", "id"], name="contact_paging"),  # API and admin lists
             BeginningIndex(fields=["phone"], name="beginning_of_phone"),  # search by number
@@ -95,7 +99,8 @@ class ContactList(models.Model):
 
 
 class ListMembership(models.Model):
-    list = models.ForeignKey(ContactList, on_delete=models.CASCADE, related_name="memberships")
+    # Found by `once_per_list`, which begins with it.
+    list = models.ForeignKey(ContactList, on_delete=models.CASCADE, related_name="memberships", db_index=False)
     contact = models.ForeignKey(Contact, on_delete=models.CASCADE, related_name="memberships")
     added_at = models.DateTimeField(auto_now_add=True)
     added_import = models.BigIntegerField(null=True, editable=False)  # id of the import that made this place

@@ -78,7 +78,8 @@ class ConsentEvent(models.Model):
 
     seq = models.BigIntegerField(unique=True)  # gapless, 1 upward
     subscriber_key = models.CharField(max_length=44)
-    brand = models.ForeignKey(Brand, on_delete=models.PROTECT, null=True, related_name="+")  # null: every brand
+    # null: every brand. Nobody asks for all events of a brand.
+    brand = models.ForeignKey(Brand, on_delete=models.PROTECT, null=True, related_name="+", db_index=False)
     purposes = models.JSONField(default=list)  # list of Purpose values; ["*"]: every purpose
     kind = models.CharField(max_length=10, choices=EventKind)
     basis = models.CharField(max_length=20, choices=Basis, blank=True)
@@ -105,7 +106,9 @@ class ConsentEvent(models.Model):
 class ConsentEvidence(models.Model):
     """Personal data behind an event; erasing this row leaves the chain valid (it holds only a commitment)."""
 
-    event = models.OneToOneField(ConsentEvent, on_delete=models.PROTECT, related_name="evidence")
+    event = models.OneToOneField(
+        ConsentEvent, on_delete=models.PROTECT, related_name="evidence", primary_key=True
+    )
     salt = models.CharField(max_length=32)
     document = models.JSONField()
 
@@ -127,10 +130,16 @@ class LedgerHead(models.Model):
 
 
 class ConsentState(models.Model):
-    """What a person has agreed to, per brand and purpose: rebuildable from the ledger."""
+    """What a person has agreed to, per brand and purpose: a copy of what the ledger says.
+
+    `rebuild_consent --check` holds it against the ledger, so the database does not check each row's brand and event
+    once more. Nobody looks a row up by either of them.
+    """
 
     subscriber_key = models.CharField(max_length=44)
-    brand = models.ForeignKey(Brand, on_delete=models.PROTECT, related_name="+")
+    brand = models.ForeignKey(
+        Brand, on_delete=models.PROTECT, related_name="+", db_index=False, db_constraint=False
+    )
     purpose = models.CharField(max_length=14, choices=Purpose)
     is_active = models.BooleanField()  # False: opted out, expired or ended
     ended_by = models.CharField(max_length=10, blank=True, default="", db_default="")  # an EventKind
@@ -139,7 +148,9 @@ class ConsentState(models.Model):
     expires_at = models.DateTimeField(null=True, blank=True)
     is_confirmed = models.BooleanField(default=False)  # double opt-in
     is_proven = models.BooleanField(default=False)  # the proof has every field the rules ask for
-    event = models.ForeignKey(ConsentEvent, on_delete=models.PROTECT, related_name="+")
+    event = models.ForeignKey(
+        ConsentEvent, on_delete=models.PROTECT, related_name="+", db_index=False, db_constraint=False
+    )
 
     class Meta:
         constraints = [
