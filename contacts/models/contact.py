@@ -57,7 +57,7 @@ class Contact(PublicIdModel):
 
     class Meta:
         constraints = [
-            # Not `unique` of the field, which on PostgreSQL adds a second index for LIKE: keys are never searched so.
+            # Not `unique` of the field: on PostgreSQL that adds an index for LIKE, and keys are never searched so.
             models.UniqueConstraint(fields=["subscriber_key"], name="one_contact_per_phone"),
         ]
         indexes = [

@@ -106,9 +106,7 @@ class ConsentEvent(models.Model):
 class ConsentEvidence(models.Model):
     """Personal data behind an event; erasing this row leaves the chain valid (it holds only a commitment)."""
 
-    event = models.OneToOneField(
-        ConsentEvent, on_delete=models.PROTECT, related_name="evidence", primary_key=True
-    )
+    event = models.OneToOneField(ConsentEvent, on_delete=models.PROTECT, related_name="evidence", primary_key=True)
     salt = models.CharField(max_length=32)
     document = models.JSONField()
 
