@@ -196,3 +196,13 @@ def test_the_api_records_both_too(sender):
         == 200
     )
     assert ask(contact=person.ref, purpose="marketing", at=NOON).json()["code"] == "NUMBER_REASSIGNED"
+
+
+def test_the_api_tells_the_rules_in_force(sender):
+    FrequencyCap.objects.create(brand=sender.brand, most=4, period="month")
+    ClosedDay.objects.create(code="US-LA", day="2026-11-24", reason="Emergency")
+    told = factories.api().get("/api/v1/rules/").json()
+    texas = next(row for row in told["quiet_hours"] if row["code"] == "US-TX")
+    assert texas["windows"]["Sun"] == ["12:00", "21:00"]
+    assert told["closed_days"] == [{"code": "US-LA", "day": "2026-11-24", "reason": "Emergency"}]
+    assert (told["frequency_caps"][0]["brand"], told["frequency_caps"][0]["most"]) == (sender.brand.slug, 4)

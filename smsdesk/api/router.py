@@ -12,6 +12,7 @@ from contacts.api.contacts import Contacts
 from contacts.api.disclosures import Disclosures
 from contacts.api.histories import Notes, Timelines
 from contacts.api.imports import ImportFiles, Imports
+from contacts.api.rules import Rules
 from contacts.api.segments import Segments
 from contacts.api.statements import Statements
 from contacts.api.tags import Tags
@@ -41,6 +42,7 @@ urlpatterns = [
     path("v1/contacts/<str:id>/notes/", Notes.as_view({"get": "list", "post": "create"})),
     path("v1/contacts/<str:id>/time-zone/", Statements.as_view({"post": "state_zone"})),
     path("v1/contacts/<str:id>/reassignment/", Statements.as_view({"post": "reassign"})),
+    path("v1/rules/", Rules.as_view({"get": "retrieve"})),
     path("v1/decisions/", Decisions.as_view({"post": "create"})),
     path("v1/contacts/<str:id>/proof/", Disclosures.as_view({"get": "proof"})),
     path("v1/contacts/<str:id>/export/", Disclosures.as_view({"get": "export"})),

@@ -112,6 +112,24 @@ def keyword(page: Page, demo: demo_desk.Demo) -> None:
     page.goto(f"{demo.url}/admin/inbound/keyword/1/change/")
 
 
+def decision(page: Page, demo: demo_desk.Demo) -> None:
+    asked = "phone=%2B14155550110&sender=1&purpose=marketing&at=2026-11-26T09:00"
+    page.goto(f"{demo.url}/admin/decision/?{asked}")
+    page.get_by_text("What was asked").wait_for()
+
+
+def quiet_hours(page: Page, demo: demo_desk.Demo) -> None:
+    page.goto(f"{demo.url}/admin/contacts/quiethoursrule/")
+
+
+def frequency_cap(page: Page, demo: demo_desk.Demo) -> None:
+    page.goto(f"{demo.url}/admin/contacts/frequencycap/add/")
+
+
+def closed_day(page: Page, demo: demo_desk.Demo) -> None:
+    page.goto(f"{demo.url}/admin/contacts/closedday/add/")
+
+
 MAIN: tuple[Visit, ...] = (dashboard, contacts, contact, imports, wizard, report, inbox, handsets)
 MORE: tuple[Visit, ...] = (
     audience,
@@ -123,6 +141,10 @@ MORE: tuple[Visit, ...] = (
     keyword,
     inbox_list,
     holds,
+    decision,
+    quiet_hours,
+    frequency_cap,
+    closed_day,
     login,
 )
 CSV = (
