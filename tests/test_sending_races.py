@@ -10,14 +10,14 @@ import pytest
 from django.db import Error, connection, transaction
 from django.utils import timezone
 
-from campaigns import batch, draining, receipts
-from campaigns.models import GatewayAccount, Lane, OutboundMessage
-from contacts import consent
-from contacts.models import ConsentSource, Contact, Suppression
+from campaigns import batch, draining, receipts, sending
+from campaigns.models import GatewayAccount, Lane, MessageKind, OutboundMessage, Priority
+from contacts import consent, frequency
+from contacts.models import ConsentSource, Contact, FrequencyCap, Purpose, Suppression
 from inbound import receiving
 from smsdesk.gateways import errors
 from smsdesk.gateways.contract import InboundText, Receipt
-from tests import sending_rig
+from tests import factories, sending_rig
 
 pytestmark = [
     pytest.mark.postgres,
@@ -45,11 +45,15 @@ class Beside(threading.Thread):
 
 
 def wait_for_a_lock_wait() -> None:
+    wait_for_lock_waits(1)
+
+
+def wait_for_lock_waits(waiters: int) -> None:
     until = time.monotonic() + 5
     while time.monotonic() < until:
         with connection.cursor() as cursor:
-            cursor.execute("SELECT COUNT(*) FROM pg_locks WHERE NOT granted")
-            if cursor.fetchone()[0]:
+            cursor.execute("SELECT COUNT(DISTINCT pid) FROM pg_locks WHERE NOT granted")
+            if cursor.fetchone()[0] >= waiters:
                 return
         time.sleep(0.02)
     raise AssertionError("nobody waits for a lock")
@@ -202,3 +206,27 @@ def test_answers_and_receipts_of_one_batch_at_once_never_deadlock():
             one.join(20)
         assert [one.result for one in both] == [None, None]
         assert set(sending_rig.states(campaign)) == {"sent"}
+
+
+def test_two_senders_at_once_keep_one_cap():
+    FrequencyCap.objects.create(purpose=Purpose.TRANSACTIONAL, most=1)
+    frequency.forget()
+    first = factories.sender()
+    second = factories.sender(brand=first.brand)
+    person = sending_rig.agreed(factories.contact(), first)
+    for sender in (first, second):
+        sending.queue(
+            person, sender=sender, text="Your order has left.", purpose=Purpose.TRANSACTIONAL, kind=MessageKind.API,
+            priority=Priority.TRANSACTIONAL, now=timezone.now(),
+        )  # fmt: skip
+    works = [batch.read(sending_rig.win(sender)) for sender in (first, second)]
+    with transaction.atomic():
+        consent.lock([person.pk])
+        submits = [Beside(lambda work=work: batch.submit(work)) for work in works]
+        wait_for_lock_waits(2)
+    for submit in submits:
+        submit.join(10)
+
+    rows = sorted(OutboundMessage.objects.values_list("state", "waiting_for"))
+    assert rows == [("queued", "frequency_cap"), ("submitting", "")]
+    frequency.forget()

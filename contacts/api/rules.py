@@ -21,7 +21,7 @@ class QuietHoursOut(StrictSerializer):
     daily_most = serializers.IntegerField(allow_null=True, help_text="Marketing messages in 24 hours.")
     replaces = Text(help_text="The country for all of whose rows this profile stands.")
     is_active = serializers.BooleanField()
-    source = Text()
+    source = Text()  # type: ignore[assignment]  # a field of this name
     confidence = Text(help_text="low: unverified, the stricter reading.")
     verified_on = serializers.DateField(allow_null=True)
 
