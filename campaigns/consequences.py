@@ -2,32 +2,35 @@
 
 from django.db import transaction
 
-from contacts import consent
+from contacts import consent, suppressing
 from contacts.models import Brand, ConsentSource, Contact
 from smsdesk import clock
 from smsdesk.gateways.errors import Beyond
 
+NOTE = "reported by the gateway"
 
-def apply(beyond: Beyond, *, contact_id: int | None, brand: Brand, permanent: bool | None) -> None:
+
+def apply(beyond: Beyond, *, subscriber_key: str, phone: str, brand: Brand, permanent: bool | None) -> None:
     """Mirror an opt-out the carrier holds into our ledger; mark a number that is gone for good.
 
-    Only explicit opt-out codes carry `OPT_OUT`: an outage must never look like a thousand opt-outs.
+    It is about the phone the message went to, whoever has it by now: its contact may be erased (then `phone` is
+    empty, and nothing is left to be told) or merged into another one. Only explicit opt-out codes carry `OPT_OUT`:
+    an outage must never look like a thousand opt-outs.
     """
-    if contact_id is None or beyond not in (Beyond.OPT_OUT, Beyond.MARK_DEAD):
+    if not phone or beyond not in (Beyond.OPT_OUT, Beyond.MARK_DEAD):
         return
     if beyond is Beyond.MARK_DEAD:
         if permanent:
-            alive = Contact.objects.filter(pk=contact_id, dead_since=None)
+            alive = Contact.objects.filter(subscriber_key=subscriber_key, dead_since=None)
             alive.update(dead_since=clock.database_now())
         return
     with transaction.atomic():
-        for contact in consent.lock([contact_id]):
-            now = clock.database_now()
-            consent.opt_out(
-                contact,
-                brand=brand,
-                source=ConsentSource.CARRIER,
-                occurred_at=now,
-                now=now,
-                note="reported by the gateway",
-            )
+        known = Contact.objects.filter(subscriber_key=subscriber_key).values_list("pk", flat=True)
+        locked = consent.lock(list(known))
+        now = clock.database_now()
+        source = ConsentSource.CARRIER
+        for contact in locked:
+            consent.opt_out(contact, brand=brand, source=source, occurred_at=now, now=now, note=NOTE)
+        if not locked:
+            refusal = suppressing.Refusal(brand, source, NOTE)
+            suppressing.suppress({subscriber_key: phone}, refusal=refusal, occurred_at=now, now=now, by="")

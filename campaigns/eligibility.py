@@ -23,6 +23,7 @@ SENTENCES = {
     "CAMPAIGN_STOPPED": "Not sent: the campaign was paused or cancelled.",
     "POISON": "Not sent: preparing this message ended the worker three times. Look at its text and fields.",
     "OPTED_OUT": "Cancelled: this person opted out while the message was waiting.",
+    "MERGED": "Cancelled: this contact was merged into another one, which has its own number.",
     "TAKEN_BACK": "Cancelled: somebody took this message back before it left.",
     "CAMPAIGN_CANCELLED": "Cancelled: the campaign was cancelled.",
     "REFUSED": "The gateway refused this message.",

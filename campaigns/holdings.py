@@ -8,7 +8,7 @@ from django.db.models import Exists, F, OuterRef, QuerySet
 
 from campaigns import sending
 from campaigns.models import DeliveryEvent, OutboundMessage, OutboundState
-from contacts import holdings, retention, testimony
+from contacts import belonging, holdings, retention, testimony
 from contacts.holdings import Holding, Record, Traces
 from contacts.models import ConsentEvidence, ConsentSource, ConsentState, Contact, ContactImport, Suppression
 from smsdesk import bulk_sql
@@ -27,7 +27,11 @@ class Messages(Holding):
     fate = "what waits is cancelled; number and text are deleted, the bare row stays for the counts"
 
     def records(self, contact: Contact) -> Iterator[Record]:
-        for one in testimony.decisions.about(contact.subscriber_key):
+        for key in belonging.keys_of(contact):
+            yield from self._told(key)
+
+    def _told(self, key: str) -> Iterator[Record]:
+        for one in testimony.decisions.about(key):
             yield {name: getattr(one, name) for name in one.__slots__ if name != "brand_id"}
 
     def count(self, contact: Contact) -> int:
@@ -50,7 +54,7 @@ class Messages(Holding):
 
 
 def _of(contact: Contact) -> "QuerySet[OutboundMessage]":
-    return OutboundMessage.objects.filter(subscriber_key=contact.subscriber_key)
+    return OutboundMessage.objects.filter(subscriber_key__in=belonging.keys_of(contact))
 
 
 def _stop_the_rest(contact: Contact, *, now: datetime) -> None:

@@ -115,7 +115,7 @@ def _key(receipt: Receipt) -> object:
 def _match(account: GatewayAccount, receipts: Sequence[Receipt]) -> dict[object, dict[str, Any]]:
     """Our reference first, the gateway's id second; only messages of this account."""
     own = OutboundMessage.objects.filter(sender__account=account)
-    wanted = ("id", "public_id", "gateway_id", "contact_id", "brand_id", "state", "submit_no")
+    wanted = ("id", "public_id", "gateway_id", "subscriber_key", "phone", "brand_id", "state", "submit_no")
     references = {r.reference for r in receipts if r.reference}
     found: dict[object, dict[str, Any]] = {
         row["public_id"]: row for row in own.filter(public_id__in=references).values(*wanted)
@@ -198,7 +198,13 @@ def _follow(receipts: Sequence[Receipt], messages: dict[object, dict[str, Any]])
         beyond = POLICIES[receipt.error_class].beyond
         if beyond in (Beyond.OPT_OUT, Beyond.MARK_DEAD):
             brand = OutboundMessage.objects.select_related("brand").get(pk=message["id"]).brand
-            consequences.apply(beyond, contact_id=message["contact_id"], brand=brand, permanent=receipt.permanent)
+            consequences.apply(
+                beyond,
+                subscriber_key=message["subscriber_key"],
+                phone=message["phone"],
+                brand=brand,
+                permanent=receipt.permanent,
+            )
 
 
 def _again(event: DeliveryEvent) -> Receipt:

@@ -164,7 +164,8 @@ def _act(results: Sequence[SubmitResult], rows: Mapping[UUID, Row], *, sender: S
             partial(
                 consequences.apply,
                 error.policy.beyond,
-                contact_id=rows[result.reference].contact_id,
+                subscriber_key=rows[result.reference].subscriber_key,
+                phone=rows[result.reference].phone,
                 brand=sender.brand,
                 permanent=error.permanent,
             )

@@ -1,8 +1,12 @@
 """Which phones are one person's: the contact's own, and those whose contacts were merged into it."""
 
+from collections.abc import Collection
+from typing import Any
+
 from django.db.models import Exists, OuterRef, Q
 
 from contacts.models import Contact, UnitedPhone
+from smsdesk import bulk_sql
 
 
 def keys_of(contact: Contact) -> tuple[str, ...]:
@@ -12,14 +16,28 @@ def keys_of(contact: Contact) -> tuple[str, ...]:
     return (contact.subscriber_key, *united.values_list("subscriber_key", flat=True))
 
 
-def others_of(subscriber_key: str) -> dict[str, str]:
-    """Every other phone of the person who has this one: subscriber key → phone."""
-    owners = Contact.objects.filter(
-        Q(subscriber_key=subscriber_key) | Q(united_phones__subscriber_key=subscriber_key)
-    ).distinct()
+def others_of(keys: Collection[str]) -> dict[str, str]:
+    """Every other phone of the people who have these: subscriber key → phone."""
+    owners = _owners(Contact.objects.filter(bulk_sql.among("subscriber_key", keys)), keys=list(keys))
     found: dict[str, str] = {}
-    for owner in owners.prefetch_related("united_phones"):
+    for owner in Contact.objects.filter(pk__in=owners).prefetch_related("united_phones") if owners else ():
         found[owner.subscriber_key] = owner.phone
         found |= {one.subscriber_key: one.phone for one in owner.united_phones.all()}
-    found.pop(subscriber_key, None)
-    return found
+    return {key: phone for key, phone in found.items() if key not in keys}
+
+
+def with_relatives(ids: Collection[int]) -> set[int]:
+    """These contacts, and those that share a person with one of them: an opt-out of one is written for all."""
+    chosen = Contact.objects.filter(pk__in=ids)
+    owners = _owners(chosen, keys=chosen.values("subscriber_key"))
+    if not owners:
+        return set(ids)
+    keys = UnitedPhone.objects.filter(contact__in=owners).values("subscriber_key")
+    again = Contact.objects.filter(subscriber_key__in=keys).values_list("pk", flat=True)
+    return {*ids, *owners, *again}
+
+
+def _owners(contacts: Any, *, keys: Any) -> set[int]:
+    """Contacts into which others were merged, of these contacts and phones; for nearly everybody there is none."""
+    tied = UnitedPhone.objects.filter(Q(contact__in=contacts) | Q(subscriber_key__in=keys))
+    return set(tied.values_list("contact_id", flat=True))

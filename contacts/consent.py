@@ -11,7 +11,7 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import QuerySet
 
-from contacts import chain, holds, settling
+from contacts import belonging, chain, holds, ledger, settling
 from contacts.imported_consent import record_import
 from contacts.models import (
     Basis,
@@ -50,8 +50,13 @@ _CAN_BE_REFUSED = _CAN_BE_GRANTED | {EVERY}
 
 
 def lock(ids: Collection[int]) -> list[Contact]:
-    """These contacts, locked until the transaction ends, in id order; one that is gone is left out."""
-    return list(Contact.objects.filter(pk__in=ids).order_by("pk").select_for_update(no_key=True))
+    """These contacts, locked until the transaction ends, in id order; one that is gone is left out.
+
+    Contacts of the same person are locked with them: an opt-out of one is written for all.
+    """
+    everybody = belonging.with_relatives(ids)
+    locked = Contact.objects.filter(pk__in=everybody).order_by("pk").select_for_update(no_key=True)
+    return [contact for contact in locked if contact.pk in ids]
 
 
 def get_or_add(phone: Phone, *, now: datetime) -> Contact:
@@ -149,7 +154,8 @@ def opt_out(
 ) -> ConsentEvent:
     """Record an opt-out for a brand (None: every brand). Twice gives two events and one suppression.
 
-    A time in the future is taken as now: a wrong clock must not lose a STOP.
+    A time in the future is taken as now: a wrong clock must not lose a STOP. Where contacts were merged, it is
+    written for every phone of the person.
     """
     event = ConsentEvent(
         subscriber_key=contact.subscriber_key,
@@ -161,8 +167,14 @@ def opt_out(
         source=source,
         actor=clean(by)[:150],
     )
-    document = _document(contact, proof)
-    return _record(contact, event, document=document | ({"note": clean(note)[:10_000]} if note else {}))
+    document = _document(contact, proof) | ({"note": clean(note)[:10_000]} if note else {})
+    with transaction.atomic():
+        lock([contact.pk])
+        others = belonging.others_of([contact.subscriber_key])
+        if others:  # where this contact has just been merged into another one, that one is not locked yet
+            lock(list(Contact.objects.filter(subscriber_key__in=others).values_list("pk", flat=True)))
+        ledger.write([(event, document), *(_same_for(key, phone, event) for key, phone in others.items())])
+    return event
 
 
 def reassign(
@@ -202,7 +214,7 @@ def hold(
             contact.subscriber_key, brand=brand, inbound_id=inbound_id, said_at=said_at, now=now
         )
         if is_new:
-            chain.append([_review_event(opened, EventKind.HOLD, at=said_at, now=now, by="")])
+            chain.append([ledger.review_event(opened, EventKind.HOLD, at=said_at, now=now, by="")])
         return opened
 
 
@@ -212,7 +224,7 @@ def release(hold: Hold, *, contact: Contact, by: str, now: datetime) -> None:
         lock([contact.pk])
         if not holds.close(hold, by=clean(by), was_opt_out=False, now=now):
             raise _decided(hold)
-        chain.append([_review_event(hold, EventKind.RELEASE, at=now, now=now, by=by)])
+        chain.append([ledger.review_event(hold, EventKind.RELEASE, at=now, now=now, by=by)])
 
 
 def confirm_hold(hold: Hold, *, contact: Contact, by: str, note: str, now: datetime) -> ConsentEvent:
@@ -242,16 +254,24 @@ def _record(contact: Contact, event: ConsentEvent, *, document: Mapping[str, str
     """Append the event with its evidence and bring the current state of the phone up to date."""
     with transaction.atomic():
         lock([contact.pk])
-        events = settling.events_of([contact.subscriber_key])
-        chain.reserve([event])
-        chain.keep_evidence([(event, document)])
-        settling.settle({contact.subscriber_key: [*events.get(contact.subscriber_key, ()), event]})
-        cleared = holds.close_answered(event)
-        chain.append([event])
-        if cleared:
-            at, now = event.occurred_at, event.recorded_at
-            chain.append([_review_event(one, EventKind.RELEASE, at=at, now=now, by="") for one in cleared])
+        ledger.write([(event, document)])
     return event
+
+
+def _same_for(key: str, phone: str, event: ConsentEvent) -> ledger.Told:
+    """The opt-out for another phone of the person, lifted there by what would lift it here."""
+    is_liftable = ConsentSource(event.source).is_lifted_by_own_act
+    copy = ConsentEvent(
+        subscriber_key=key,
+        brand=event.brand,
+        purposes=event.purposes,
+        kind=EventKind.OPT_OUT,
+        occurred_at=event.occurred_at,
+        recorded_at=event.recorded_at,
+        source=ConsentSource.MERGE if is_liftable else event.source,
+        actor=event.actor,
+    )
+    return copy, {"phone": phone, "note": "opted out on another phone of this person"}
 
 
 def _document(contact: Contact, proof: Proof | None) -> dict[str, str]:
@@ -261,19 +281,6 @@ def _document(contact: Contact, proof: Proof | None) -> dict[str, str]:
 def _decided(hold: Hold) -> WrongState:
     said = {True: "an opt-out", False: "no opt-out", None: "nothing to decide any more"}[hold.was_opt_out]
     return WrongState("hold_decided", f"This was decided already, by {hold.closed_by}: {said}.")
-
-
-def _review_event(hold: Hold, kind: EventKind, *, at: datetime, now: datetime, by: str) -> ConsentEvent:
-    return ConsentEvent(
-        subscriber_key=hold.subscriber_key,
-        brand_id=hold.brand_id,
-        purposes=[EVERY],
-        kind=kind,
-        occurred_at=at,
-        recorded_at=now,
-        source=ConsentSource.ADMIN if by else ConsentSource.TEXT,
-        actor=clean(by)[:150],
-    )
 
 
 def _purposes(purposes: Collection[str], *, allowed: Collection[str]) -> list[str]:

@@ -11,7 +11,7 @@ from datetime import datetime
 from django.contrib.auth.models import User
 from django.db import transaction
 
-from contacts import audit, chain, consent, holdings, settling
+from contacts import audit, belonging, chain, consent, holdings, settling
 from contacts.models import ConsentEvent, ConsentSource, Contact, EventKind
 from contacts.standing import EVERY
 from smsdesk.errors import WrongState
@@ -43,14 +43,15 @@ def erase(contact: Contact, *, by: User, actor: str, reason: str, now: datetime)
         person = locked[0]
         refuse_held(person)
         audit.note(person, f"Erased this person. {clean(reason)[:300]}".strip(), by=by)
-        key = person.subscriber_key
+        keys = belonging.keys_of(person)
         for part in reversed(holdings.parts()):
             part.erase(person, now=now)
-        event = _event(key, actor=actor, now=now)
-        chain.reserve([event])
-        settling.settle({key: [*settling.events_of([key]).get(key, ()), event]})
-        chain.append([event])
-    return event
+        events = [_event(key, actor=actor, now=now) for key in keys]
+        chain.reserve(events)
+        history = settling.events_of(keys)
+        settling.settle({one.subscriber_key: [*history.get(one.subscriber_key, ()), one] for one in events})
+        chain.append(events)
+    return events[0]
 
 
 def refuse_held(contact: Contact) -> None:

@@ -14,6 +14,7 @@ from django.contrib.auth.models import AnonymousUser, User
 from django.contrib.contenttypes.models import ContentType
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
+from contacts import belonging
 from contacts.models import (
     ConsentEvent,
     ConsentEvidence,
@@ -92,9 +93,12 @@ class Person(Holding):
             "country": contact.country,
             "region": contact.region,
             "time_zone": contact.time_zone,
+            "birth_date": contact.birth_date,
+            "line_type": contact.line_type,
             "attributes": contact.attributes,
             "lists": sorted(contact.lists.values_list("name", flat=True)),
             "tags": sorted(contact.tags.values_list("name", flat=True)),
+            "other_phones": list(contact.united_phones.order_by("pk").values_list("phone", flat=True)),
             "legal_hold": contact.legal_hold,
             "last_inbound_at": contact.last_inbound_at,
             "created_at": contact.created_at,
@@ -114,8 +118,8 @@ class Person(Holding):
             "they were changed": ~Q(updated_at=F("created_at")),
             "they wrote to us": Q(last_inbound_at__isnull=False),
             "the carrier reported their number as gone": Q(dead_since__isnull=False),
-            "another contact was merged into them": Exists(UnitedPhone.objects.filter(contact=OuterRef("pk"))),
             "they were given a tag": Exists(Tagging.objects.filter(contact=OuterRef("pk"))),
+            "another contact was merged into them": Exists(UnitedPhone.objects.filter(contact=OuterRef("pk"))),
             "they were put on a list": Exists(ListMembership.objects.filter(contact=OuterRef("pk"))),
         }
 
@@ -149,14 +153,14 @@ class Consents(Holding):
         return self._events(contact).count()
 
     def erase(self, contact: Contact, *, now: datetime) -> None:
-        ConsentEvidence.objects.filter(event__subscriber_key=contact.subscriber_key).delete()
+        ConsentEvidence.objects.filter(event__subscriber_key__in=belonging.keys_of(contact)).delete()
 
     def traces(self, made_by: ContactImport, *, since: datetime) -> Traces:
         of_others = ConsentEvent.objects.filter(subscriber_key=OuterRef("subscriber_key"), recorded_at__gte=since)
         return {"consent or an opt-out was recorded": Exists(of_others.exclude(actor=made_by.ref))}
 
     def _events(self, contact: Contact) -> "QuerySet[ConsentEvent]":
-        return ConsentEvent.objects.filter(subscriber_key=contact.subscriber_key)
+        return ConsentEvent.objects.filter(subscriber_key__in=belonging.keys_of(contact))
 
 
 @add
@@ -166,7 +170,7 @@ class Suppressions(Holding):
     fate = "kept under a keyed fingerprint of the number, so that nobody can write to it again by mistake"
 
     def records(self, contact: Contact) -> Iterator[Record]:
-        rows = Suppression.objects.filter(subscriber_key=contact.subscriber_key).select_related("brand")
+        rows = Suppression.objects.filter(subscriber_key__in=belonging.keys_of(contact)).select_related("brand")
         for one in rows.order_by("pk"):
             yield {
                 "brand": one.brand.name if one.brand else None,
@@ -177,7 +181,7 @@ class Suppressions(Holding):
             }
 
     def count(self, contact: Contact) -> int:
-        return Suppression.objects.filter(subscriber_key=contact.subscriber_key, lifted_by=None).count()
+        return Suppression.objects.filter(subscriber_key__in=belonging.keys_of(contact), lifted_by=None).count()
 
     def erase(self, contact: Contact, *, now: datetime) -> None:
         """They never go."""
@@ -193,14 +197,14 @@ class Holds(Holding):
     fate = "closed"
 
     def records(self, contact: Contact) -> Iterator[Record]:
-        for hold in Hold.objects.filter(subscriber_key=contact.subscriber_key).order_by("pk"):
+        for hold in Hold.objects.filter(subscriber_key__in=belonging.keys_of(contact)).order_by("pk"):
             yield {"opened_at": hold.opened_at, "closed_at": hold.closed_at, "was_opt_out": hold.was_opt_out}
 
     def count(self, contact: Contact) -> int:
-        return Hold.objects.filter(subscriber_key=contact.subscriber_key).count()
+        return Hold.objects.filter(subscriber_key__in=belonging.keys_of(contact)).count()
 
     def erase(self, contact: Contact, *, now: datetime) -> None:
-        rows = Hold.objects.filter(subscriber_key=contact.subscriber_key)
+        rows = Hold.objects.filter(subscriber_key__in=belonging.keys_of(contact))
         rows.filter(closed_at=None).update(closed_at=now, closed_by="erasure")
         rows.update(inbound_id=None)
 

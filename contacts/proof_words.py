@@ -19,6 +19,7 @@ HOW = {
     ConsentSource.COMPLAINT: "by a complaint",
     ConsentSource.ERASURE: "by the erasure of this person's data",
     ConsentSource.CLOCK: "by the passing of time",
+    ConsentSource.MERGE: "on another phone that is known to be theirs",
 }
 EVIDENCE = {
     "wording": "Wording shown",

@@ -11,9 +11,9 @@ from typing import Any
 import structlog
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from contacts.models import ConsentEvidence, ConsentSource, Contact, ImportProblem, Suppression
+from contacts.models import ConsentEvidence, ConsentSource, Contact, ImportProblem, Suppression, UnitedPhone
 
 log = structlog.get_logger(__name__)
 
@@ -69,9 +69,11 @@ def some(rows: "QuerySet[Any]") -> list[int]:
     return list(rows.order_by("pk").values_list("pk", flat=True)[:AT_ONCE])
 
 
-def is_held(key: str) -> Exists:
+def is_held(key: str) -> Q:
     """The phone whose key stands in this field belongs to a person under a legal hold."""
-    return Exists(Contact.objects.filter(subscriber_key=OuterRef(key)).exclude(legal_hold=""))
+    held = Exists(Contact.objects.filter(subscriber_key=OuterRef(key)).exclude(legal_hold=""))
+    united = Exists(UnitedPhone.objects.filter(subscriber_key=OuterRef(key)).exclude(contact__legal_hold=""))
+    return held | united
 
 
 @kind("imports")

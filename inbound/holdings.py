@@ -5,7 +5,7 @@ from datetime import datetime
 
 from django.db.models import Exists, OuterRef, QuerySet
 
-from contacts import holdings, retention
+from contacts import belonging, holdings, retention
 from contacts.holdings import Holding, Record, Traces
 from contacts.models import Contact, ContactImport
 from inbound.models import Conversation, Draft, InboundMessage, Note
@@ -72,7 +72,7 @@ class Conversations(Holding):
 
 
 def _texts(contact: Contact) -> "QuerySet[InboundMessage]":
-    return InboundMessage.objects.filter(subscriber_key=contact.subscriber_key)
+    return InboundMessage.objects.filter(subscriber_key__in=belonging.keys_of(contact))
 
 
 # --- how long -------------------------------------------------------------------------------------------

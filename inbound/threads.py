@@ -1,6 +1,7 @@
 """One conversation as an agent reads it: texts both ways, notes and events in the order they happened."""
 
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -10,7 +11,7 @@ from django.utils import timezone
 
 from campaigns import eligibility
 from campaigns.models import OutboundMessage, OutboundState
-from contacts import reasons
+from contacts import belonging, reasons
 from inbound.models import Conversation, ConversationEvent, InboundMessage, Note, Reply
 
 SHOWN, MOST_SHOWN = 60, 600
@@ -110,8 +111,9 @@ def read(conversation: Conversation, *, shown: int = SHOWN, after: Cursor | None
 
 def fingerprint(conversation: Conversation) -> str:
     """Changes with every change of the thread and every step of a delivery; one query."""
-    rows = _messages(conversation).order_by("-id").values_list("id", "state")[:SHOWN]
-    return f"{conversation.version}-{zlib.crc32(repr(list(rows)).encode()):x}"
+    rows = _messages(conversation, keys=[conversation.contact.subscriber_key]).order_by("-id")
+    states = list(rows.values_list("id", "state")[:SHOWN])
+    return f"{conversation.version}-{zlib.crc32(repr(states).encode()):x}"
 
 
 def deliveries(conversation: Conversation) -> list[Entry]:
@@ -119,18 +121,20 @@ def deliveries(conversation: Conversation) -> list[Entry]:
     return [entry for _, entry in _outbound(conversation, Cursor(), SHOWN)]
 
 
-def _messages(conversation: Conversation) -> QuerySet[OutboundMessage]:
-    """Everything from this sender to this person; of campaigns only what left."""
+def _messages(conversation: Conversation, *, keys: Sequence[str]) -> QuerySet[OutboundMessage]:
+    """Everything from this sender to these phones; of campaigns only what left."""
     return OutboundMessage.objects.filter(
         Q(campaign=None) | Q(submit_no__gt=0),
-        subscriber_key=conversation.contact.subscriber_key,
+        subscriber_key__in=keys,
         sender=conversation.sender_id,
     )
 
 
 def _inbound(conversation: Conversation, since: Cursor, limit: int) -> list[tuple[int, Entry]]:
     rows = InboundMessage.objects.filter(
-        subscriber_key=conversation.contact.subscriber_key, sender=conversation.sender_id, pk__gt=since.inbound
+        subscriber_key__in=belonging.keys_of(conversation.contact),
+        sender=conversation.sender_id,
+        pk__gt=since.inbound,
     ).order_by("-id")[:limit]
     return [
         (
@@ -151,8 +155,12 @@ def _inbound(conversation: Conversation, since: Cursor, limit: int) -> list[tupl
 
 
 def _outbound(conversation: Conversation, since: Cursor, limit: int) -> list[tuple[int, Entry]]:
+    keys = belonging.keys_of(conversation.contact)
     rows = list(
-        _messages(conversation).filter(pk__gt=since.outbound).select_related("campaign").order_by("-id")[:limit]
+        _messages(conversation, keys=keys)
+        .filter(pk__gt=since.outbound)
+        .select_related("campaign")
+        .order_by("-id")[:limit]
     )
     authors = _authors([row.pk for row in rows])
     return [(row.pk, _sent(row, who=authors.get(row.pk, ""))) for row in rows]

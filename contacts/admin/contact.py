@@ -13,6 +13,7 @@ from contacts import (
     contact_views,
     disclosure_views,
     erasure_views,
+    merge_views,
     note_views,
     people,
     searching,
@@ -84,6 +85,8 @@ class ContactAdmin(BaseModelAdmin):
         own = [
             path("<int:pk>/edit/", wrap(self.edit_view), name="contacts_contact_edit"),
             path("<int:pk>/opt-out/", wrap(contact_views.opt_out), name="contacts_contact_opt_out"),
+            path("duplicates/", wrap(merge_views.suggestions), name="contacts_contact_duplicates"),
+            path("<int:pk>/merge/", wrap(merge_views.merge), name="contacts_contact_merge"),
             path("<int:pk>/timeline/", wrap(timeline_views.older), name="contacts_contact_timeline"),
             path("<int:pk>/notes/", wrap(note_views.change), name="contacts_contact_notes"),
             path("<int:pk>/tags/", wrap(tag_views.change), name="contacts_contact_tags"),

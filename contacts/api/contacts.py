@@ -8,12 +8,13 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from contacts import people
+from contacts import people, uniting
 from contacts.api.filters import ContactFilters
 from contacts.models import Brand, ConsentState, Contact, Suppression
 from smsdesk import phones
-from smsdesk.api import idempotency, views
+from smsdesk.api import idempotency, keys, views
 from smsdesk.api.fields import Moment, Ref, StrictSerializer, Text
+from smsdesk.errors import Invalid
 from smsdesk.models import Scope
 
 
@@ -147,6 +148,33 @@ class Contacts(views.Endpoint):
         phone = phones.parse(fields.pop("phone"), default_region="")
         contact, is_new = people.upsert(external_id=external_id, phone=phone, fields=fields, now=timezone.now())
         return _answer(contact, status=201 if is_new else 200)
+
+
+class MergeIn(StrictSerializer):
+    other = Ref(prefix="con", help_text="The contact that goes.")
+
+
+class Merges(views.Endpoint):
+    id_prefix = "con"
+    scopes = {"create": Scope.CONTACTS_WRITE}
+    queryset = Contact.objects.all()
+
+    @extend_schema(
+        request=MergeIn,
+        responses={200: ContactOut},
+        summary="Merge another contact into this one",
+        operation_id="contacts_merge",
+    )
+    @idempotency.once
+    def create(self, request: Request, id: str) -> Response:
+        """One person, two phones. The other contact goes for good; the strictest consent wins for both phones, and
+        consent given on one phone is never consent for the other."""
+        kept = views.find(self.get_queryset(), id, prefix="con")
+        asked, key = views.read(request, MergeIn)["other"], keys.of(request)
+        other = Contact.objects.filter(public_id=asked).first()
+        if other is None:
+            raise Invalid("unknown_contact", "There is no such contact.", field="other", cure="Read its id again.")
+        return _answer(uniting.unite(kept, other, by=key.owner, actor=key.prefix, now=timezone.now()), status=200)
 
 
 def _answer(contact: Contact, *, status: int) -> Response:

@@ -34,7 +34,7 @@ class Tags(views.Endpoint):
 
     @extend_schema(
         request=TagsIn,
-        responses=ContactOut,
+        responses={200: ContactOut},
         summary="Put tags on a contact and take others off",
         operation_id="contacts_tags_change",
         examples=[OpenApiExample("One on, one off", {"add": ["vip"], "remove": ["trial"]}, request_only=True)],

@@ -55,6 +55,7 @@ class ConsentSource(models.TextChoices):
     COMPLAINT = "complaint", "Complaint"
     ERASURE = "erasure", "Erasure"
     CLOCK = "clock", "Time that passed"
+    MERGE = "merge", "Another phone of this person"
 
     @property
     def is_own_act(self) -> bool:
@@ -70,6 +71,7 @@ class ConsentSource(models.TextChoices):
             ConsentSource.WEB_FORM,
             ConsentSource.CARRIER,
             ConsentSource.ERASURE,
+            ConsentSource.MERGE,  # a copy of one of these; copies of others keep their source
         )
 
 

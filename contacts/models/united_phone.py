@@ -16,6 +16,7 @@ class UnitedPhone(models.Model):
 
     class Meta:
         default_permissions = ()
+        permissions = [("merge_contact", "Can merge two contacts of one person")]
         constraints = [
             models.UniqueConstraint(fields=["contact", "subscriber_key"], name="once_per_united_phone"),
         ]

@@ -8,7 +8,7 @@ from campaigns.api.campaigns import Campaigns
 from campaigns.api.decisions import Decisions
 from campaigns.api.messages import Messages
 from contacts.api.consents import Consents
-from contacts.api.contacts import Contacts
+from contacts.api.contacts import Contacts, Merges
 from contacts.api.disclosures import Disclosures
 from contacts.api.histories import Notes, Timelines
 from contacts.api.imports import ImportFiles, Imports
@@ -44,6 +44,7 @@ urlpatterns = [
     path("v1/contacts/<str:id>/reassignment/", Statements.as_view({"post": "reassign"})),
     path("v1/rules/", Rules.as_view({"get": "retrieve"})),
     path("v1/decisions/", Decisions.as_view({"post": "create"})),
+    path("v1/contacts/<str:id>/merge/", Merges.as_view({"post": "create"})),
     path("v1/contacts/<str:id>/proof/", Disclosures.as_view({"get": "proof"})),
     path("v1/contacts/<str:id>/export/", Disclosures.as_view({"get": "export"})),
     path("v1/contacts/<str:id>/erasure/", Disclosures.as_view({"post": "erase"})),

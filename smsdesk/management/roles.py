@@ -30,6 +30,7 @@ ROLES: dict[str, tuple[str, ...]] = {
         "inbound.assign_conversation", "inbound.review_hold", "inbound.view_inboundmessage", "inbound.view_keyword",
         "contacts.view_contact", "contacts.add_contact", "contacts.change_contact", "contacts.opt_out_contact",
         "contacts.view_full_phone", "contacts.import_contact", "contacts.export_contact",
+        "contacts.merge_contact",
         "contacts.disclose_contact", "contacts.erase_contact", "contacts.hold_contact",
         "contacts.view_contactimport", "contacts.view_suppression", "contacts.view_consentevent",
         "contacts.tag_contact", "contacts.view_tag", "contacts.add_tag", "contacts.change_tag",

@@ -1,0 +1,42 @@
+"""The texts and conversations of a contact that is merged into another one."""
+
+from datetime import datetime
+
+from django.db.models import F
+
+from contacts import uniting
+from contacts.models import Contact
+from inbound.conversations import UNRESOLVED
+from inbound.models import Conversation, InboundMessage
+from smsdesk.errors import Conflict
+
+
+@uniting.add
+class Texts(uniting.Part):
+    title = "Texts from them"
+    fate = "moved, with the number they came from"
+
+    def count(self, other: Contact) -> int:
+        return InboundMessage.objects.filter(subscriber_key=other.subscriber_key).count()
+
+    def unite(self, kept: Contact, other: Contact, *, now: datetime) -> None:
+        InboundMessage.objects.filter(subscriber_key=other.subscriber_key).update(contact=kept)
+
+
+@uniting.add
+class Conversations(uniting.Part):
+    title = "Conversations"
+    fate = "moved; an open one must be answered and resolved first, because answers go to the number that stays"
+
+    def count(self, other: Contact) -> int:
+        return Conversation.objects.filter(contact=other).count()
+
+    def unite(self, kept: Contact, other: Contact, *, now: datetime) -> None:
+        threads = Conversation.objects.filter(contact=other)
+        if threads.filter(state__in=UNRESOLVED).exists():
+            raise Conflict(
+                "conversation_open",
+                "The contact that would go has an open conversation.",
+                cure="Answer and resolve it first, or keep that contact and merge the other one into it.",
+            )
+        threads.update(contact=kept, version=F("version") + 1)
