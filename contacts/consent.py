@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 from uuid import UUID
 
+import structlog
 from django.db import transaction
 from django.db.models import QuerySet
 
@@ -29,11 +30,14 @@ from smsdesk.errors import Invalid, WrongState
 from smsdesk.phones import Phone
 from smsdesk.sms_text import clean
 
+log = structlog.get_logger(__name__)
+
 __all__ = [
     "Proof",
     "confirm",
     "confirm_hold",
     "get_or_add",
+    "get_or_add_locked",
     "history",
     "hold",
     "lock",
@@ -68,6 +72,13 @@ def get_or_add(phone: Phone, *, now: datetime) -> Contact:
         Contact.objects.bulk_create([fresh], ignore_conflicts=True)
         contact = known.get()
     return contact
+
+
+def get_or_add_locked(phone: Phone, *, now: datetime) -> Contact:
+    """The same, locked until the transaction ends; made anew where somebody deletes it at this moment."""
+    while not (locked := lock([get_or_add(phone, now=now).pk])):
+        log.info("contact_deleted_meanwhile")
+    return locked[0]
 
 
 def opt_in(

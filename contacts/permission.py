@@ -104,6 +104,8 @@ def _compliance(facts: Facts, purpose: str, at: datetime) -> Verdict:
             return _blocked("CONFIRM_HAS_MARKETING")
         if lacking := [part for part in OPTIN_PARTS if part not in context.compliance_parts]:
             return _blocked("CONTENT_INCOMPLETE", {"parts": ", ".join(lacking)})
+    if context.send_by is not None and at >= context.send_by:
+        return _blocked("NO_LONGER_ASKED")
     return Verdict("allowed", "OK_COMPLIANCE_MESSAGE")
 
 

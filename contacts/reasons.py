@@ -48,6 +48,7 @@ SENTENCES: dict[str, str] = {
     "CONTENT_PROMO_IN_INFORMATIONAL": "Blocked: a transactional message may not advertise.",
     "TZ_UNKNOWN": "Blocked: we cannot tell this person's time zone.",
     "WINDOW_NEVER": "Blocked: in the next 8 days no hour is allowed in all places where this person may be.",
+    "NO_LONGER_ASKED": "Not sent: the time in which this text made sense had passed.",
     "TOO_LATE": "Blocked: the next allowed time, {until}, is not before the offer ends.",
     # These two come from the send steps, not from `judge`.
     "DUPLICATE": "Not sent: this person already has this campaign's message.",

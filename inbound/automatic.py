@@ -18,6 +18,7 @@ BURST, BURST_WINDOW = 3, timedelta(minutes=10)
 YES_COUNTS = timedelta(days=7)
 
 STOP, START, HELP, ASK = "stop", "start", "help", "ask"
+SIGN_UP, SIGN_UP_AGAIN, WELCOME = "sign_up", "sign_up_again", "welcome"  # texts about a form sent in
 ASKING = (
     "{brand}: Reply YES to get recurring marketing texts, up to 4 msgs/mo. Not a condition of purchase. "
     "Msg & data rates may apply. Reply HELP for help, STOP to cancel."
@@ -25,10 +26,15 @@ ASKING = (
 _COMPLIANCE = {STOP: "optout_confirm", HELP: "help_reply"}
 
 
-def compliance(contact: Contact, *, sender: Sender, kind: str, text: str, now: datetime) -> OutboundMessage | None:
+def compliance(
+    contact: Contact, *, sender: Sender, kind: str, text: str, now: datetime, send_by: datetime | None = None
+) -> OutboundMessage | None:
     """An answer the rules on STOP, HELP and opt-in ask for; None when the guard keeps it back."""
     known = _COMPLIANCE.get(kind, "optin_confirm")
-    return _say(contact, sender=sender, kind=kind, text=text, purpose=Purpose.COMPLIANCE, compliance=known, now=now)
+    purpose = Purpose.COMPLIANCE
+    return _say(
+        contact, sender=sender, kind=kind, text=text, purpose=purpose, compliance=known, now=now, send_by=send_by
+    )
 
 
 def conversational(
@@ -36,7 +42,14 @@ def conversational(
 ) -> OutboundMessage | None:
     """An answer to what somebody just wrote; None when the guard keeps it back."""
     return _say(
-        contact, sender=sender, kind=kind, text=text, purpose=Purpose.CONVERSATIONAL, compliance="", now=now
+        contact,
+        sender=sender,
+        kind=kind,
+        text=text,
+        purpose=Purpose.CONVERSATIONAL,
+        compliance="",
+        now=now,
+        send_by=None,
     )
 
 
@@ -54,7 +67,15 @@ def awaits_yes(contact: Contact, *, brand: Brand, now: datetime) -> bool:
 
 
 def _say(
-    contact: Contact, *, sender: Sender, kind: str, text: str, purpose: Purpose, compliance: str, now: datetime
+    contact: Contact,
+    *,
+    sender: Sender,
+    kind: str,
+    text: str,
+    purpose: Purpose,
+    compliance: str,
+    now: datetime,
+    send_by: datetime | None,
 ) -> OutboundMessage | None:
     if not sender.is_two_way or _is_guarded(contact, kind=kind, now=now):
         return None
@@ -67,6 +88,7 @@ def _say(
             kind=MessageKind.AUTOMATIC,
             priority=Priority.URGENT,
             now=now,
+            send_by=send_by,
             compliance_kind=compliance,
         )
     except Invalid as problem:  # an empty template must not undo the opt-out it was to confirm

@@ -11,8 +11,8 @@ from campaigns import receipts, sending
 from campaigns.models import Sender
 from contacts import consent
 from contacts.models import Basis, ConsentSource, ConsentState, Contact, Purpose, Suppression
-from inbound import automatic, conversations, intent, keywords
-from inbound.models import ConversationEventKind, InboundMessage, Intent, Keyword, KeywordAction
+from inbound import automatic, conversations, intent, keywords, signing_up
+from inbound.models import ConversationEventKind, InboundMessage, Intent, Keyword, KeywordAction, SignUp
 
 OPTED_OUT = "OPTED_OUT"  # why a queued message was cancelled
 
@@ -50,7 +50,9 @@ def _read(message: InboundMessage, *, contact: Contact, sender: Sender, hint: st
         return intent.Reading(Intent.OPT_OUT, intent.EXACT, "gateway blocked it")
     if reading.intent == Intent.NONE:
         confirmed = intent.read(message.text, pending_confirmation=True)
-        if confirmed.intent == Intent.OPT_IN and automatic.awaits_yes(contact, brand=sender.brand, now=now):
+        if confirmed.intent == Intent.OPT_IN and (
+            automatic.awaits_yes(contact, brand=sender.brand, now=now) or _sign_up(message, contact, sender)
+        ):
             return confirmed
     return reading
 
@@ -86,6 +88,7 @@ def _opt_out(
     if not _is_suppressed(contact, sender):
         return  # an older STOP that came late: the START after it stands
     sending.cancel_for(contact, brand=sender.brand, code=OPTED_OUT, now=now)
+    signing_up.withdraw(contact, brand=sender.brand, now=now)
     if message.answers:
         receipts.record_reply(message.answers, now=now, opted_out=True)
     conversations.attach(message, contact=contact, sender=sender, now=now)
@@ -106,7 +109,11 @@ def _opt_in(
 ) -> None:
     """START lifts what STOP suppressed; marketing needs written consent from before, or YES to our question."""
     brand = sender.brand
-    if reading.rule.startswith("confirmed"):
+    is_yes = reading.rule.startswith("confirmed")
+    sign_up = _sign_up(message, contact, sender) if is_yes else None
+    if sign_up:
+        signing_up.join(sign_up, message, contact=contact, now=now)
+    elif is_yes:
         _take_yes(message, contact=contact, sender=sender, now=now)
     else:
         proof = _proof(message, wording=automatic.wording(brand.stop_reply, brand=brand))
@@ -117,7 +124,9 @@ def _opt_in(
         return
     conversations.attach(message, contact=contact, sender=sender, now=now)
     conversations.tell(contact, sender=sender, kind=ConversationEventKind.OPTED_IN, detail=message.rule, now=now)
-    if not _has_written_consent(contact, sender):
+    if sign_up:
+        signing_up.welcome(sign_up, contact=contact, now=now)
+    elif not _has_written_consent(contact, sender):
         text = automatic.wording(automatic.ASKING, brand=brand)
         automatic.compliance(contact, sender=sender, kind=automatic.ASK, text=text, now=now)
     elif not is_answered:
@@ -125,16 +134,26 @@ def _opt_in(
         automatic.compliance(contact, sender=sender, kind=automatic.START, text=text, now=now)
 
 
+def _sign_up(message: InboundMessage, contact: Contact, sender: Sender) -> SignUp | None:
+    return signing_up.awaited(contact, brand=sender.brand, at=message.occurred_at)
+
+
 def _take_yes(message: InboundMessage, *, contact: Contact, sender: Sender, now: datetime) -> None:
+    """YES to our question after START or a keyword: consent, and the second yes at once."""
+    brand, at, purposes = sender.brand, message.occurred_at, [Purpose.MARKETING]
+    proof = _proof(message, wording=automatic.wording(automatic.ASKING, brand=brand))
     consent.opt_in(
         contact,
-        brand=sender.brand,
-        purposes=[Purpose.MARKETING],
+        brand=brand,
+        purposes=purposes,
         basis=Basis.EXPRESS_WRITTEN,
         source=ConsentSource.TEXT,
-        proof=_proof(message, wording=automatic.wording(automatic.ASKING, brand=sender.brand)),
-        occurred_at=message.occurred_at,
+        proof=proof,
+        occurred_at=at,
         now=now,
+    )
+    consent.confirm(
+        contact, brand=brand, purposes=purposes, source=ConsentSource.TEXT, proof=proof, occurred_at=at, now=now
     )
 
 
@@ -165,6 +184,10 @@ def _keyword(message: InboundMessage, keyword: Keyword, *, contact: Contact, sen
         now=now,
     )
     conversations.tell(contact, sender=sender, kind=ConversationEventKind.OPTED_IN, detail=keyword.word, now=now)
+    needs_yes = sender.brand.double_opt_in and keyword.purpose == Purpose.MARKETING
+    if needs_yes and not _has_written_consent(contact, sender):
+        # The brand wants a second yes: the reply, which says that all is done, would be wrong before it.
+        kind, text = automatic.ASK, automatic.wording(automatic.ASKING, brand=sender.brand)
     automatic.compliance(contact, sender=sender, kind=kind, text=text, now=now)
 
 
@@ -179,11 +202,13 @@ def _is_suppressed(contact: Contact, sender: Sender) -> bool:
 
 
 def _has_written_consent(contact: Contact, sender: Sender) -> bool:
-    return ConsentState.objects.filter(
+    """Marketing consent that carries a message: proven, and confirmed where the brand wants that."""
+    given = ConsentState.objects.filter(
         subscriber_key=contact.subscriber_key,
         brand=sender.brand_id,
         purpose=Purpose.MARKETING,
         basis=Basis.EXPRESS_WRITTEN,
         is_active=True,
         is_proven=True,
-    ).exists()
+    )
+    return (given.filter(is_confirmed=True) if sender.brand.double_opt_in else given).exists()

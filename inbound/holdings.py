@@ -8,7 +8,7 @@ from django.db.models import Exists, OuterRef, QuerySet
 from contacts import belonging, holdings, retention
 from contacts.holdings import Holding, Record, Traces
 from contacts.models import Contact, ContactImport
-from inbound.models import Conversation, Draft, InboundMessage, Note
+from inbound.models import Conversation, Draft, InboundMessage, Note, SignUp, SignUpState
 
 
 @holdings.add
@@ -71,6 +71,40 @@ class Conversations(Holding):
         return {"they have a conversation": Exists(Conversation.objects.filter(contact=OuterRef("pk")))}
 
 
+@holdings.add
+class SignUps(Holding):
+    name = "sign_ups"
+    title = "Opt-in forms sent in with this number"
+    fate = "number, address and browser are deleted; a bare row stays, so that nobody can be texted too often"
+
+    def records(self, contact: Contact) -> Iterator[Record]:
+        for one in self._rows(contact).select_related("form", "brand", "wording").order_by("pk"):
+            yield {
+                "id": one.ref,
+                "form": one.form.title,
+                "brand": one.brand.name,
+                "wording": one.wording.shown,
+                "state": one.state,
+                "ip": one.ip,
+                "user_agent": one.user_agent,
+                "sent_in_at": one.created_at,
+                "asked_at": one.asked_at,
+                "reminded_at": one.reminded_at,
+                "done_at": one.done_at,
+            }
+
+    def count(self, contact: Contact) -> int:
+        return self._rows(contact).count()
+
+    def erase(self, contact: Contact, *, now: datetime) -> None:
+        rows = self._rows(contact)
+        rows.filter(state=SignUpState.ASKED).update(state=SignUpState.WITHDRAWN, done_at=now)
+        rows.update(phone="", ip=None, user_agent="")
+
+    def _rows(self, contact: Contact) -> "QuerySet[SignUp]":
+        return SignUp.objects.filter(subscriber_key=contact.subscriber_key)
+
+
 def _texts(contact: Contact) -> "QuerySet[InboundMessage]":
     return InboundMessage.objects.filter(subscriber_key__in=belonging.keys_of(contact))
 
@@ -96,3 +130,11 @@ def drop_notes(before: datetime) -> int:
 def drop_drafts(before: datetime) -> int:
     old = Draft.objects.filter(~retention.is_held("conversation__contact__subscriber_key"), updated_at__lt=before)
     return Draft.objects.filter(pk__in=retention.some(old)).delete()[0]
+
+
+@retention.kind("sign_ups")
+def clear_sign_ups(before: datetime) -> int:
+    """What the ledger needs of those who joined it has; the rows stay for the forms' figures."""
+    old = SignUp.objects.filter(~retention.is_held("subscriber_key"), created_at__lt=before)
+    old = old.exclude(state=SignUpState.ASKED).exclude(phone="", ip=None, user_agent="")
+    return SignUp.objects.filter(pk__in=retention.some(old)).update(phone="", ip=None, user_agent="")

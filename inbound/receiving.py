@@ -76,7 +76,7 @@ def _take(account: GatewayAccount, text: InboundText, *, now: datetime) -> Inbou
 
 def _store_and_act(account: GatewayAccount, text: InboundText, heard: _Heard, *, now: datetime) -> InboundMessage:
     _be_patient()
-    contact = _locked_contact(heard.phone, now=now) if heard.phone else None
+    contact = consent.get_or_add_locked(heard.phone, now=now) if heard.phone else None
     new = _row(account, heard, contact, now=now)
     InboundMessage.objects.bulk_create([new], ignore_conflicts=True)
     message = InboundMessage.objects.select_related("sender__brand").get(account=account, event_key=heard.event_key)
@@ -91,13 +91,6 @@ def _store_and_act(account: GatewayAccount, text: InboundText, heard: _Heard, *,
         now=now,
     )
     return message
-
-
-def _locked_contact(phone: phones.Phone, *, now: datetime) -> Contact:
-    """Whose text it is, locked; made anew where somebody deletes it at this moment."""
-    while not (locked := consent.lock([consent.get_or_add(phone, now=now).pk])):
-        log.info("contact_deleted_meanwhile")
-    return locked[0]
 
 
 def _row(account: GatewayAccount, heard: _Heard, contact: Contact | None, *, now: datetime) -> InboundMessage:

@@ -184,6 +184,8 @@ RETENTION_DAYS = {
     "receipts": env.int("SMSDESK_KEEP_RECEIPTS_DAYS", 396),
     # Reports of imported files, which quote cells.
     "imports": env.int("SMSDESK_KEEP_IMPORTS_DAYS", 90),
+    # Number, address and browser of forms that were sent in; the proof of who joined is evidence.
+    "sign_ups": env.int("SMSDESK_KEEP_SIGN_UPS_DAYS", 90),
 }
 # Where the daily head of the consent ledger goes (`manage.py anchor_ledger`): best on another machine.
 LEDGER_ANCHOR_FILE = os.environ.get("LEDGER_ANCHOR_FILE") or str(DATA_DIR / "ledger-anchors.txt")
@@ -191,6 +193,23 @@ LEDGER_ANCHOR_MAIL = os.environ.get("LEDGER_ANCHOR_MAIL", "")
 DEFAULT_FROM_EMAIL = os.environ.get("DEFAULT_FROM_EMAIL", "smsdesk@localhost")
 if os.environ.get("EMAIL_URL"):
     vars().update(env.email("EMAIL_URL"))
+
+# --- Sign-up forms: what keeps them from being turned against somebody (`docs/signing_up.md`) -------------------
+
+SIGN_UP = {
+    # Texts that sign-ups may cause to one phone, whatever form, brand and address they come from.
+    "texts_a_day": env.int("SMSDESK_SIGN_UP_TEXTS_A_DAY", 1),
+    "texts_in_30_days": env.int("SMSDESK_SIGN_UP_TEXTS_IN_30_DAYS", 3),
+    # Forms sent in from one IPv4 address or IPv6 /64, and of one form from everywhere.
+    "from_one_address_an_hour": env.int("SMSDESK_SIGN_UP_FROM_ONE_ADDRESS_AN_HOUR", 20),
+    "of_one_form_an_hour": env.int("SMSDESK_SIGN_UP_OF_ONE_FORM_AN_HOUR", 600),
+    # Nobody reads and fills in a form faster, in seconds; a page older than this, in hours, is shown again.
+    "fastest": env.int("SMSDESK_SIGN_UP_FASTEST", 2),
+    "page_hours": env.int("SMSDESK_SIGN_UP_PAGE_HOURS", 12),
+    # How long YES counts, and when the one reminder goes.
+    "answer_hours": env.int("SMSDESK_SIGN_UP_ANSWER_HOURS", 72),
+    "reminder_hours": env.int("SMSDESK_SIGN_UP_REMINDER_HOURS", 24),
+}
 
 # --- People and sessions ------------------------------------------------------------------------------
 
@@ -227,7 +246,8 @@ SECURE_REFERRER_POLICY = "same-origin"
 SESSION_COOKIE_SECURE = HTTPS
 CSRF_COOKIE_SECURE = HTTPS
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
-if env.bool("BEHIND_PROXY", False):
+BEHIND_PROXY = env.bool("BEHIND_PROXY", False)
+if BEHIND_PROXY:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 X_FRAME_OPTIONS = "DENY"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2_621_440

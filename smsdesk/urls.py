@@ -4,6 +4,7 @@ from django.urls import include, path
 from smsdesk import provider_hooks
 
 urlpatterns = [
+    path("", include("inbound.public_urls")),
     path("admin/inbox/", include("inbound.urls")),
     path("admin/decision/", include("campaigns.urls")),
     path("admin/", admin.site.urls),

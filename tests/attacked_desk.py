@@ -19,7 +19,7 @@ from campaigns.models import Campaign, DeliveryEvent, GatewayAccount, OutboundMe
 from contacts import importing, uploads
 from contacts.models import Brand, Contact, ContactImport, ContactList
 from inbound import receiving
-from inbound.models import Conversation, Keyword
+from inbound.models import Conversation, Keyword, SignUp
 from smsdesk.gateways.contract import InboundText
 from smsdesk.models import ApiKey
 from tests import factories
@@ -105,6 +105,12 @@ def build() -> Desk:
     importing.configure(
         made, columns={"phone": "phone", "name": "name"}, brand=brand, contact_list=people,
         default_country="US", claim=None, now=now,
+    )  # fmt: skip
+    form = factories.opt_in_form(sender=sender, name=f"Form {SCRIPT}"[:100], title=SCRIPT[:100])
+    SignUp.objects.create(
+        form=form, brand=brand, wording=form.wording(), nonce=uuid4().hex, phone=PHONE,
+        subscriber_key=person.subscriber_key, ip="192.0.2.1", user_agent=SCRIPT, state="not_asked",
+        reason="SUPPRESSED", created_at=now,
     )  # fmt: skip
     key, text = factories.api_key()
     ApiKey.objects.filter(pk=key.pk).update(requests_per_minute=10**6)

@@ -55,4 +55,5 @@ def pytest_runtest_teardown(item, nextitem):
             importlib.import_module("contacts.migrations.0003_daily_round").schedule_round(apps, None)
             importlib.import_module("campaigns.migrations.0002_minute_tick").schedule_tick(apps, None)
             importlib.import_module("inbound.migrations.0003_hold_queue").schedule_watch(apps, None)
+            importlib.import_module("inbound.migrations.0005_sign_ups_are_tended").schedule_round(apps, None)
     return answer

@@ -22,6 +22,8 @@ from contacts.models import (
     Purpose,
     Suppression,
 )
+from inbound import opt_in_forms
+from inbound.models import OptInForm
 from smsdesk import phones, sealing
 from smsdesk.api import keys
 from smsdesk.models import ApiKey, Scope
@@ -175,3 +177,26 @@ def outbound(campaign: Campaign, person: Contact, **over) -> OutboundMessage:
         **over,
     }
     return OutboundMessage.objects.create(**values)
+
+
+def opt_in_form(**over) -> OptInForm:
+    """A form people can sign up on; its wording is `WORDING` with the brand's name."""
+    speaks = over.pop("sender", None) or sender()
+    number = next(_numbers)
+    values = {
+        "name": f"Form {number}",
+        "title": "Offers by text",
+        "brand": speaks.brand,
+        "sender": speaks,
+        "purposes": ["marketing"],
+        **over,
+    }
+    made = OptInForm(**values)
+    opt_in_forms.keep(made, draft=wording(made.brand), by="marko", now=NOW)
+    return made
+
+
+def wording(brand: Brand, *, text: str = opt_in_forms.EXAMPLE) -> opt_in_forms.Draft:
+    return opt_in_forms.Draft(
+        text.replace("Acme", brand.name), "https://acme.example/terms", "https://acme.example/privacy"
+    )

@@ -16,7 +16,7 @@ from campaigns import eligibility
 from campaigns.models import DeliveryEvent, OutboundMessage, OutboundState
 from contacts import chain, consent, erasure, facts, gathering, legal_hold, permission, personal_export, rebuilding
 from contacts.models import Basis, ConsentEvidence, ConsentSource, ConsentState, Contact, Purpose, Suppression
-from inbound.models import Conversation, InboundMessage, Note
+from inbound.models import Conversation, InboundMessage, Note, SignUp
 from smsdesk import phones
 from smsdesk.errors import Conflict, Invalid, WrongState
 from tests import factories
@@ -55,6 +55,11 @@ def person(sender):
     )  # fmt: skip
     Note.objects.create(conversation=thread, author=factories.user(), text="rather difficult", created_at=NOW)
     consent.hold(made, brand=sender.brand, inbound_id=None, said_at=NOW, now=NOW)
+    form = factories.opt_in_form(sender=sender)
+    SignUp.objects.create(
+        form=form, brand=sender.brand, wording=form.wording(), nonce="n", phone=PHONE, ip="192.0.2.17",
+        user_agent="Ann Berg's browser", subscriber_key=made.subscriber_key, state="joined", created_at=NOW,
+    )  # fmt: skip
     return made
 
 
@@ -210,7 +215,7 @@ def test_the_export_holds_every_part_and_nobody_elses(person, sender):
     assert "Zed" not in text
     assert set(made["parts"]) == {
         "contact", "consent_events", "suppressions", "holds", "notes", "log", "messages", "inbound_texts",
-        "conversations",
+        "conversations", "sign_ups",
     }  # fmt: skip
 
 

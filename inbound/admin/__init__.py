@@ -1,4 +1,4 @@
 from inbound import dashboard
-from inbound.admin import inbound_message, keyword
+from inbound.admin import inbound_message, keyword, opt_in_form
 
-__all__ = ["dashboard", "inbound_message", "keyword"]
+__all__ = ["dashboard", "inbound_message", "keyword", "opt_in_form"]

@@ -9,6 +9,7 @@ from inbound.models.conversation import (
 )
 from inbound.models.inbound_message import InboundMessage, Intent
 from inbound.models.keyword import AutomaticReply, Keyword, KeywordAction
+from inbound.models.opt_in_form import OptInForm, SignUp, SignUpState, Wording
 
 __all__ = [
     "AutomaticReply",
@@ -22,5 +23,9 @@ __all__ = [
     "Keyword",
     "KeywordAction",
     "Note",
+    "OptInForm",
     "Reply",
+    "SignUp",
+    "SignUpState",
+    "Wording",
 ]

@@ -11,6 +11,7 @@ ROLES: dict[str, tuple[str, ...]] = {
         "contacts.delete_segment", "contacts.import_contact", "contacts.view_contactimport",
         "contacts.tag_contact", "contacts.view_tag", "contacts.add_tag", "contacts.change_tag",
         "inbound.view_keyword", "inbound.add_keyword", "inbound.change_keyword",
+        "inbound.view_optinform", "inbound.add_optinform", "inbound.change_optinform", "inbound.view_signup",
     ),
     "Approver": (
         "campaigns.view_campaign", "campaigns.approve_campaign", "campaigns.send_campaign",
@@ -28,6 +29,7 @@ ROLES: dict[str, tuple[str, ...]] = {
         "contacts.view_contactnote", "contacts.add_contactnote", "contacts.delete_contactnote",
         "inbound.view_conversation", "inbound.change_conversation", "inbound.reply_conversation",
         "inbound.assign_conversation", "inbound.review_hold", "inbound.view_inboundmessage", "inbound.view_keyword",
+        "inbound.view_optinform", "inbound.view_signup",
         "contacts.view_contact", "contacts.add_contact", "contacts.change_contact", "contacts.opt_out_contact",
         "contacts.view_full_phone", "contacts.import_contact", "contacts.export_contact",
         "contacts.merge_contact",
@@ -48,7 +50,7 @@ ROLES: dict[str, tuple[str, ...]] = {
         "campaigns.view_campaign", "campaigns.view_outboundmessage", "campaigns.view_sender",
         "contacts.view_contact", "contacts.view_consentevent", "contacts.view_suppression", "contacts.view_tag",
         "inbound.view_conversation", "inbound.view_inboundmessage",
-        "inbound.view_keyword", "admin.view_logentry",
+        "inbound.view_keyword", "inbound.view_optinform", "inbound.view_signup", "admin.view_logentry",
     ),
 }  # fmt: skip
 

@@ -1,4 +1,5 @@
 from smsdesk.models.api_key import ApiKey, IdempotentAnswer, KeyUsage, Scope
 from smsdesk.models.heartbeat import Heartbeat
+from smsdesk.models.tally import Tally
 
-__all__ = ["ApiKey", "Heartbeat", "IdempotentAnswer", "KeyUsage", "Scope"]
+__all__ = ["ApiKey", "Heartbeat", "IdempotentAnswer", "KeyUsage", "Scope", "Tally"]
