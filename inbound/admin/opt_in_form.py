@@ -20,6 +20,7 @@ from smsdesk import phones
 from smsdesk.admin import BaseModelAdmin, ReadOnlyModelAdmin
 from smsdesk.errors import DomainError
 
+WIDE = forms.URLInput(attrs={"size": 60})
 COLOURS = {SignUpState.ASKED: "wait", SignUpState.JOINED: "ok", SignUpState.WITHDRAWN: "bad"}
 
 
@@ -37,8 +38,8 @@ class PageForm(forms.ModelForm[OptInForm]):
         widget=forms.Textarea(attrs={"rows": 6, "cols": 80}),
         help_text=f"Kept to the letter as proof; a change makes a new version. For example: {opt_in_forms.EXAMPLE}",
     )
-    terms_url = forms.URLField(label="Terms", assume_scheme="https", max_length=300)
-    privacy_url = forms.URLField(label="Privacy policy", assume_scheme="https", max_length=300)
+    terms_url = forms.URLField(label="Terms", assume_scheme="https", max_length=300, widget=WIDE)
+    privacy_url = forms.URLField(label="Privacy policy", assume_scheme="https", max_length=300, widget=WIDE)
 
     class Meta:
         model = OptInForm
