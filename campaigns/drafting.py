@@ -9,11 +9,11 @@ from django.db import transaction
 
 from campaigns import rendering
 from campaigns.models import Campaign, CampaignState, Sender
+from contacts import people
 from contacts.models import Brand, Contact
 from smsdesk.errors import WrongState
 
-_SAMPLED = 500  # contacts whose attribute names are offered in the editor
-_MOST_NAMES = 30
+_MOST_NAMES = 30  # asked one by one
 
 
 def new(*, name: str, by: AbstractBaseUser) -> Campaign:
@@ -63,16 +63,6 @@ def save(campaign: Campaign, *, values: Mapping[str, Any], lists: Mapping[str, A
             getattr(campaign, name).set(chosen)
 
 
-def attributes_offered() -> tuple[str, ...]:
-    """Attribute names of the newest contacts, for the field picker; not the limit of what may be used."""
-    names: set[str] = set()
-    newest = Contact.objects.order_by("-id").values_list("attributes", flat=True)[:_SAMPLED]
-    for attributes in newest:
-        if isinstance(attributes, dict):
-            names.update(str(name) for name in attributes)
-    return tuple(sorted(names)[:_MOST_NAMES])
-
-
 def check_fields(body: str) -> None:
     """Raises `Invalid` where the text cannot be read or names a field that no contact has."""
     template = rendering.compile(body)
@@ -81,7 +71,7 @@ def check_fields(body: str) -> None:
 
 def _attributes_known(fields: Collection[str]) -> frozenset[str]:
     """Of the names a text uses (`Template.fields`), those at least one contact has; and those offered."""
-    offered = set(attributes_offered())
+    offered = set(people.attributes_in_use())
     asked = {name.removeprefix("attributes.").split(".")[0] for name in fields} - offered
     found = {
         name for name in sorted(asked)[:_MOST_NAMES] if Contact.objects.filter(attributes__has_key=name).exists()

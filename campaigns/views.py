@@ -15,6 +15,7 @@ from django.views.decorators.http import require_POST
 
 from campaigns import audience, drafting, forms, lifecycle, lint, preview, rendering, waterfall
 from campaigns.models import Campaign, CampaignState
+from contacts import people
 from smsdesk import sms_text
 from smsdesk.errors import DomainError, WrongState
 
@@ -263,7 +264,7 @@ def step_context(
         "zone": timezone.get_current_timezone_name(),
     }
     if slug == "message":
-        own |= {"fields": rendering.FIELDS, "attributes": drafting.attributes_offered(), "optout": lint.OPTOUT_LINE}
+        own |= {"fields": rendering.FIELDS, "attributes": people.attributes_in_use(), "optout": lint.OPTOUT_LINE}
         own["findings"] = _findings(campaign, body=campaign.body)
     return page(request, title=campaign.name, **own)
 

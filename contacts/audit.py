@@ -2,9 +2,22 @@
 
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.auth.models import AnonymousUser, User
+from django.contrib.contenttypes.models import ContentType
 
 from contacts.models import Contact, ContactImport, Tag
 
 
 def note(row: Contact | ContactImport | Tag, what: str, *, by: User | AnonymousUser) -> None:
     LogEntry.objects.log_actions(by.pk or 0, [row], CHANGE, change_message=what, single_object=True)
+
+
+def note_export(what: str, *, count: int, shows_phones: bool, by: User | AnonymousUser) -> None:
+    """Who took how many people out of the desk, and whether with their numbers."""
+    many = f"{count:,} contact{'' if count == 1 else 's'}"
+    LogEntry.objects.create(
+        user_id=by.pk or 0,
+        content_type=ContentType.objects.get_for_model(Contact),
+        object_repr=many,
+        action_flag=CHANGE,
+        change_message=f"Exported {what}: {many}, numbers {'in full' if shows_phones else 'masked'}.",
+    )

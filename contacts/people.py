@@ -14,6 +14,8 @@ from contacts.models import Contact, ZoneSource
 from smsdesk.errors import Conflict, Invalid
 from smsdesk.phones import Phone
 
+_SAMPLED = 500  # contacts whose attribute names are offered
+_MOST_NAMES = 30
 _CURE_UNKNOWN = "Leave it out, or put it into attributes."
 
 
@@ -79,6 +81,16 @@ def upsert(*, external_id: str, phone: Phone, fields: Mapping[str, Any], now: da
     if known.external_id not in (None, external_id):
         raise _phone_taken()
     return change(known, fields={**fields, "external_id": external_id}), False
+
+
+def attributes_in_use() -> tuple[str, ...]:
+    """Attribute names of the newest contacts, to be offered; not the limit of what there is."""
+    names: set[str] = set()
+    newest = Contact.objects.order_by("-id").values_list("attributes", flat=True)[:_SAMPLED]
+    for attributes in newest:
+        if isinstance(attributes, dict):
+            names.update(str(name) for name in attributes)
+    return tuple(sorted(names)[:_MOST_NAMES])
 
 
 def cleaned(fields: Mapping[str, Any]) -> dict[str, Any]:

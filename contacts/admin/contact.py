@@ -13,6 +13,7 @@ from contacts import (
     contact_views,
     disclosure_views,
     erasure_views,
+    export_views,
     merge_views,
     note_views,
     people,
@@ -83,6 +84,7 @@ class ContactAdmin(BaseModelAdmin):
     def get_urls(self) -> list[URLPattern]:
         wrap = self.admin_site.admin_view
         own = [
+            path("export/", wrap(self.export_view), name="contacts_contact_export_all"),
             path("<int:pk>/edit/", wrap(self.edit_view), name="contacts_contact_edit"),
             path("<int:pk>/opt-out/", wrap(contact_views.opt_out), name="contacts_contact_opt_out"),
             path("duplicates/", wrap(merge_views.suggestions), name="contacts_contact_duplicates"),
@@ -109,6 +111,9 @@ class ContactAdmin(BaseModelAdmin):
 
     def edit_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         return super().change_view(request, str(pk), extra_context={"show_save_and_add_another": False})
+
+    def export_view(self, request: HttpRequest) -> HttpResponse:
+        return export_views.of_list(request, self)
 
     def save_model(self, request: HttpRequest, obj: Contact, form: Any, change: bool) -> None:
         if change:

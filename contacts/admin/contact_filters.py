@@ -11,7 +11,13 @@ from contacts import searching
 from contacts.models import Contact, ContactList, ListMembership, Tag, Tagging
 
 
-class CountryFilter(admin.SimpleListFilter):
+class _Filter(admin.SimpleListFilter):
+    def has_output(self) -> bool:
+        """Who asks for what is not offered gets nobody; with the filter left out, everybody would be exported."""
+        return super().has_output() or self.value() is not None
+
+
+class CountryFilter(_Filter):
     title = "country"
     parameter_name = "country"
 
@@ -24,7 +30,7 @@ class CountryFilter(admin.SimpleListFilter):
         return queryset.filter(country="" if self.value() == "-" else self.value())
 
 
-class _PlaceFilter(admin.SimpleListFilter):
+class _PlaceFilter(_Filter):
     """Who has a place on one of the desk's rows; its address is that of Django's own filter on the relation."""
 
     places: ClassVar[type[Model]]

@@ -4,7 +4,7 @@ from django.contrib import admin
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import URLPattern, path
 
-from contacts import segment_views
+from contacts import export_views, segment_views
 from contacts.models import Segment
 from smsdesk.admin import BaseModelAdmin
 
@@ -22,7 +22,10 @@ class SegmentAdmin(BaseModelAdmin):
 
     def get_urls(self) -> list[URLPattern]:
         wrap = self.admin_site.admin_view
-        own = [path("preview/", wrap(segment_views.preview), name="contacts_segment_preview")]
+        own = [
+            path("preview/", wrap(segment_views.preview), name="contacts_segment_preview"),
+            path("<int:pk>/export/", wrap(export_views.of_segment), name="contacts_segment_export"),
+        ]
         return own + super().get_urls()
 
     def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:

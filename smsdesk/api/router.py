@@ -10,6 +10,7 @@ from campaigns.api.messages import Messages
 from contacts.api.consents import Consents
 from contacts.api.contacts import Contacts, Merges
 from contacts.api.disclosures import Disclosures
+from contacts.api.exports import Exports
 from contacts.api.histories import Notes, Timelines
 from contacts.api.imports import ImportFiles, Imports
 from contacts.api.rules import Rules
@@ -36,6 +37,7 @@ urlpatterns = [
     path("docs/", Docs.as_view(url_name="api_schema"), name="api_docs"),
     path("v1/me/", Me.as_view({"get": "retrieve"}), name="api_me"),
     path("v1/contacts/by-external-id/<path:external_id>/", Contacts.as_view({"put": "upsert"})),
+    path("v1/contacts/export/", Exports.as_view({"get": "export"})),
     path("v1/contacts/<str:id>/tags/", Tags.as_view({"post": "change"})),
     path("v1/tags/", Tags.as_view({"get": "list"})),
     path("v1/contacts/<str:id>/timeline/", Timelines.as_view({"get": "list"})),
