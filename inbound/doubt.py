@@ -1,88 +1,107 @@
-"""Doubt beyond known phrases: words of ending, of refusing, of our texts and of strangers, near each other.
+"""Doubt beyond known phrases: how much a text reads like a request to stop.
 
-People find ways to ask that no list of phrases has. This looks only at which kinds of words a clause brings
-together, misspelt ones too. It never decides: it puts the text before a person.
+A sum of weights, one for each word, run of words and run of letters in it, learned from texts as people send them
+(`python -m tests.training.doubt`). Being a sum, it can say which words weighed most. It never decides by itself: it
+puts a text before a person, or bears out a phrase that was found.
 """
 
-import re
+import csv
+import math
+from collections.abc import Container, Iterable, Iterator
+from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise
+from pathlib import Path
 
-from inbound import folding, vocabulary
+from inbound import folding
 
-_NEAR = 7  # words between the two kinds
+# Chosen on texts set apart for it, see docs/inbound.md.
+DOUBTFUL = -1.25  # from here on a person reads the text
+AGREEING = 2.0  # from here on it bears out a phrase found in a longer text
 
-# They wait for a text, or talk of one: no wish to get fewer.
-_MISSING = re.compile(
-    r"(?<!\w)(?:didnt|never|not|havent|hasnt|dont|no|cant|wont|wasnt|doesnt|isnt) (?:\w+ ){0,3}?"
-    r"(?:get|got|gotten|received?|arrived?|come|came|find|found|see|seen|open|load|work|working|send it|through|"
-    r"know|understand|remember|sure|think|mind|worry|forget|miss|late)(?!\w)"
-)
-_WISH = re.compile(r"(?<!\w)(?:want|wish|like|need|care) (?:to |for )?(?:get|getting|see|receive|hear)(?!\w)")
-_WELCOME = re.compile(r"(?<!\w)(?:please|to|pls) keep (?:\w+ )?(?:sending|texting|me)(?!\w)|keep the \w+ coming")
-# Who speaks of our texts in the plural mostly wants fewer; those who like them, count them or miss them do not.
-_MANY = re.compile(
-    r"(?<!\w)(?:(?:your|these|those|all|the|any|daily|weekly|more) (?:\w+ )?(?:texts|messages|ads|promos)"
-    r"|texting)(?!\w)"
-)
-_KIND = re.compile(
-    r"(?<!\w)(?:love|loved|like|likes|enjoy|great|thanks|keep|how (?:many|often)|help|make|made|got|get|getting|"
-    r"receive|see|read|join|want|add|start|send|sign|yes|good|happy|where|when|which|what|can|could|worked|working)(?!\w)"
-)
-_STRANGER = re.compile(
-    r"^(?:who|how|where|why) (?:\w+ ){1,5}(?:my|this|our) (?:\w+ )?(?:number|info|information|contact|phone|cell)"
-    r"|^(?:why|y) (?:\w+ ){0,4}(?:texting|text|messaging|contacting|bothering|sending me)"
-    r"|never (?:heard of|shopped|bought|ordered from|did business|done business|visited your|used your|been a)"
-    r"|^(?:this is |i am |am )?not (?P<name>[a-z]+)$|there is no \w+ (?:here|at this)"
-    r"|no \w+ (?:at this number|lives here)"
-    r"|wrong (?:no|nu?m\w*|nbr|persn|contact)$"
-)
-_NOT_A_NAME = vocabulary.family("no name")  # "not sure", "not today"
+WEIGHTS = Path(__file__).parent / "data" / "doubt_weights.csv"
+START = "^"  # of a text or clause; its weight alone is what a text of unknown words gets
+_END, _UNKNOWN, _NUMBER = "$", "?", "#"
+_WHOLE = 40  # words: beyond that a text is weighed in parts only
+_PART = 14  # words weighed together where no punctuation parts them
+_SHOWN = 28  # characters
 
 
-def find(clause: str) -> str:
-    """The kinds of words that stand together in this folded clause, or ""."""
-    if _WELCOME.search(clause):
-        return ""
-    stranger = _STRANGER.search(clause)
-    if stranger and stranger["name"] not in _NOT_A_NAME:
-        return "a stranger"
-    kinds = [_kinds(word) for word in clause.split()]
-    if _near(kinds, "ending", "texts") or (len(kinds) <= 3 and _near(kinds, "ending", "me")):
-        return "ending and texts"
-    if _near(kinds, "anger", ""):
-        return "anger"
-    if _MANY.search(clause) and not _KIND.search(clause):
-        return "of our texts"
-    waits = _MISSING.search(clause) and not _WISH.search(clause)
-    if not waits and _near(kinds, "refusing", "texts"):
-        return "refusing and texts"
-    return ""
+@dataclass(frozen=True, slots=True)
+class Weighed:
+    score: float  # log-odds, as the texts it was learned from have them
+    words: str  # those that weighed most; "" below DOUBTFUL
 
 
-def _near(kinds: list[frozenset[str]], first: str, second: str) -> bool:
-    places = [place for place, of in enumerate(kinds) if first in of]
-    if not second:
-        return bool(places)
-    others = [place for place, of in enumerate(kinds) if second in of]
-    return any(0 < abs(other - place) <= _NEAR for place in places for other in others)
+def weigh(parts: Iterable[tuple[str, ...]]) -> Weighed:
+    """As the part that reads most like a request."""
+    score, part = max(((_score(part), part) for part in parts), default=(-math.inf, ()))
+    return Weighed(score, _heaviest(part) if score >= DOUBTFUL else "")
+
+
+def parts(folded: folding.Folded) -> Iterator[tuple[str, ...]]:
+    """The whole and its clauses: a request may be one clause of a long story, or run through all of it."""
+    is_long = len(folded.words) > _WHOLE
+    if not is_long:
+        yield folded.words
+    if is_long or len(folded.clauses) > 1:
+        for clause in folded.clauses:
+            words = tuple(clause.split())
+            for start in range(0, max(1, len(words) - _PART // 2), _PART // 2):
+                yield words[start : start + _PART]
+
+
+def features(words: tuple[str, ...], known: Container[str]) -> set[str]:
+    """Words, pairs, pairs around a word ("stop * me"), and runs of letters ("~stop").
+
+    A word that is not known stands as "?" beside others, and is weighed by its letters.
+    """
+    seen = [START, *(_shown(word, known) for word in words), _END]
+    found = set(seen[1:-1])
+    found.update(f"{one} {two}" for one, two in pairwise(seen))
+    found.update(f"{one} * {two}" for one, two in zip(seen, seen[2:], strict=False))
+    for word in words:
+        found.update(_letters(word))
+    return found
+
+
+def _shown(word: str, known: Container[str]) -> str:
+    if word.isdecimal():
+        return _NUMBER
+    return word if word in known else _UNKNOWN
+
+
+def _letters(word: str) -> Iterator[str]:
+    if not word.isdecimal():
+        edged = f"<{word}>"
+        for size in (3, 4):
+            for at in range(len(edged) - size + 1):
+                yield f"~{edged[at : at + size]}"
+
+
+def _score(words: tuple[str, ...]) -> float:
+    weights = _weights()
+    found = [weights[name] for name in features(words, weights) if name in weights]
+    return weights[START] + sum(found) / math.sqrt(max(1, len(found)))
+
+
+def _heaviest(words: tuple[str, ...]) -> str:
+    """The run of words with the greatest sum, as far as it can be shown."""
+    weights = _weights()
+    seen = [_shown(word, weights) for word in words]
+    own = [
+        sum(weights.get(name, 0) for name in (known, *_letters(word)))
+        for known, word in zip(seen, words, strict=True)
+    ]
+    for at, (one, two) in enumerate(pairwise(seen)):
+        own[at] += weights.get(f"{one} {two}", 0) / 2
+        own[at + 1] += weights.get(f"{one} {two}", 0) / 2
+    runs = ((sum(own[i:j]), i, j) for i in range(len(words)) for j in range(i + 1, min(i + 6, len(words)) + 1))
+    shown = [(total, " ".join(words[i:j])) for total, i, j in runs]
+    return max(((total, run) for total, run in shown if len(run) <= _SHOWN), default=(0, words[0][:_SHOWN]))[1]
 
 
 @cache
-def _kinds(word: str) -> frozenset[str]:
-    """Which kinds a word belongs to, itself or one slip of the finger away."""
-    own = _table().get(word)
-    if own is not None or len(word) < 5:
-        return own or frozenset()
-    for known, kinds in _table().items():
-        if len(known) >= 5 and known[0] == word[0] and folding.distance(word, known, at_most=1) <= 1:
-            return kinds
-    return frozenset()
-
-
-@cache
-def _table() -> dict[str, frozenset[str]]:
-    table: dict[str, frozenset[str]] = {}
-    for kind in ("ending", "texts", "refusing", "anger", "me", "common"):
-        for word in vocabulary.family(kind):
-            table[word] = table.get(word, frozenset()) | {kind}
-    return table
+def _weights() -> dict[str, float]:
+    with WEIGHTS.open(encoding="utf-8", newline="") as file:
+        return {row["feature"]: float(row["weight"]) for row in csv.DictReader(file)}

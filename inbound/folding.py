@@ -4,11 +4,13 @@
 Pure and bounded: at most `LIMIT` characters are read, so no text can make the matcher slow.
 """
 
+import itertools
 import re
 import unicodedata
 from dataclasses import dataclass
 
-LIMIT = 1600  # characters: ten parts of an SMS
+LIMIT = 1600  # characters: ten parts of an SMS; of a longer text the end is read, and as much of its beginning
+_END = 600
 
 _HIDDEN = {"Cc", "Cf", "Co", "Cs", "Cn"}
 _NO_DECOMPOSITION = str.maketrans({"ł": "l", "ø": "o", "đ": "d", "ı": "i", "æ": "ae", "œ": "oe", "ё": "е"})
@@ -22,6 +24,17 @@ _SIGNATURE = re.compile(
     r"^\W*(sent (from|via|with) |get outlook for |envoy[eé] de(puis)? (mon|ma) |von meinem .{1,30}gesendet"
     r"|enviado (desde|do|de) (mi|meu|min) |inviato da(l mio)? |verzonden vanaf mijn |skickat fr[aå]n )",
     re.IGNORECASE,
+)
+# Lines of a thread that is answered: "> …" and what mail programs write above it.
+_ANSWERED = re.compile(
+    r"^\s*>|^\s*(?:on|el|le|am|il|em|op) .{3,80} (?:wrote|escribi[oó]|a [eé]crit|schrieb|ha scritto|escreveu|schreef)\W*$",
+    re.IGNORECASE,
+)
+# How our own texts end; people send them back whole.
+_WAY_OUT = re.compile(
+    r"(?:^|(?<=[.!?:;|)\n-])) *(?:reply|text|txt|send|respond|rply)(?: with)? \W?stop\W? (?:to|2) "
+    r"(?:end|quit|cancel|stop|unsub|unsubscribe|opt[ -]?out)(?: (?:texts|messages|msgs|alerts))?(?=\W*$|[.!\n])",
+    re.IGNORECASE | re.MULTILINE,
 )
 # The quoted part of a long quotation is our own text coming back.
 _QUOTED = re.compile(r"[\"“”„«»][^\"“”„«»]{12,}[\"“”„«»]")
@@ -74,24 +87,34 @@ class Folded:
 
 
 def fold(text: str) -> Folded:
-    """Lines with a mail program's signature and long quotations are dropped."""
-    visible = "".join(
-        c
-        for c in unicodedata.normalize("NFKC", text[:LIMIT])
-        if c in "\n\r\t" or unicodedata.category(c) not in _HIDDEN
-    )
-    kept = "\n".join(line for line in visible.splitlines() if not _SIGNATURE.match(line))
-    plain = strip_marks(_QUOTED.sub(" ", kept).casefold())
+    """Only their own words: signatures, quotations and our own text coming back are dropped."""
+    visible = _visible(text)
+    plain = strip_marks(_own(visible).casefold())
     plain = _DOLLAR.sub("s", plain)
     plain = _STOP_TO.sub(r"\1 to ", _NUMBER_SIGN.sub(" number", plain))
     written = _split(plain)
     return Folded(
-        words=tuple(_words(written)),
+        words=tuple(_words(_unspelled(written))),
         clauses=tuple(c for c in (" ".join(_words(_split(part))) for part in _BREAK.split(plain)) if c),
         symbols=frozenset(c for c in visible if unicodedata.category(c) in ("So", "Sk")),
         compact="".join(written),
         is_spelled=len(written) >= 3 and all(len(word) == 1 for word in written),
     )
+
+
+def _visible(text: str) -> str:
+    near = text if len(text) <= LIMIT else f"{text[: LIMIT - _END]}\n{text[-_END:]}"
+    normal = unicodedata.normalize("NFKC", near)[: 2 * LIMIT]  # one character can become eighteen
+    return "".join(c for c in normal if c in "\n\r\t" or unicodedata.category(c) not in _HIDDEN)
+
+
+def _own(visible: str) -> str:
+    lines = [line for line in visible.splitlines() if not _SIGNATURE.match(line)]
+    kept = "\n".join(line for line in lines if not _ANSWERED.match(line)) or "\n".join(lines)
+    for ours in (_QUOTED, _WAY_OUT):
+        left = ours.sub(" ", kept)
+        kept = left if _NOT_WORD.sub("", left) else kept  # who puts all of it in quotes says it all the same
+    return kept
 
 
 def strip_marks(text: str) -> str:
@@ -132,7 +155,23 @@ def distance(left: str, right: str, *, at_most: int) -> int:
 
 
 def _split(plain: str) -> list[str]:
-    return [word for word in _NOT_WORD.split(_APOSTROPHES.sub("", plain)) if word]
+    return [_one_alphabet(word) for word in _NOT_WORD.split(_APOSTROPHES.sub("", plain)) if word]
+
+
+def _one_alphabet(word: str) -> str:
+    """No honest word mixes Latin letters with others that look like them."""
+    if word.isascii() or not any("a" <= c <= "z" for c in word):
+        return word
+    return word.translate(_LOOKALIKES)
+
+
+def _unspelled(written: list[str]) -> list[str]:
+    """ "s t o p texting": four and more letters on their own are a word."""
+    joined: list[str] = []
+    for is_letter, run in itertools.groupby(written, key=lambda word: len(word) == 1 and word.isalpha()):
+        letters = list(run)
+        joined += ["".join(letters)] if is_letter and len(letters) >= 4 else letters
+    return joined
 
 
 def _words(written: list[str]) -> list[str]:

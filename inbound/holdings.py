@@ -8,7 +8,16 @@ from django.db.models import Exists, OuterRef, QuerySet
 from contacts import belonging, holdings, retention
 from contacts.holdings import Holding, Record, Traces
 from contacts.models import Contact, ContactImport
-from inbound.models import Conversation, Draft, InboundMessage, Note, SignUp, SignUpState
+from inbound.models import (
+    Conversation,
+    ConversationEvent,
+    ConversationEventKind,
+    Draft,
+    InboundMessage,
+    Note,
+    SignUp,
+    SignUpState,
+)
 
 
 @holdings.add
@@ -34,7 +43,7 @@ class Texts(Holding):
         return _texts(contact).count()
 
     def erase(self, contact: Contact, *, now: datetime) -> None:
-        _texts(contact).update(text="", raw={}, phone="", contact=None, conversation=None)
+        _texts(contact).update(text="", rule="", raw={}, phone="", contact=None, conversation=None)
 
     def traces(self, made_by: ContactImport, *, since: datetime) -> Traces:
         texts = InboundMessage.objects.filter(subscriber_key=OuterRef("subscriber_key"), received_at__gte=since)
@@ -114,10 +123,21 @@ def _texts(contact: Contact) -> "QuerySet[InboundMessage]":
 
 @retention.kind("inbound")
 def clear_texts(before: datetime) -> int:
-    """The number too: who it was says the key."""
+    """The number too: who it was says the key. The rule may quote a few words."""
     old = InboundMessage.objects.filter(~retention.is_held("subscriber_key"), received_at__lt=before)
     old = old.exclude(text="", phone="")
-    return InboundMessage.objects.filter(pk__in=retention.some(old)).update(text="", raw={}, phone="")
+    return InboundMessage.objects.filter(pk__in=retention.some(old)).update(text="", rule="", raw={}, phone="")
+
+
+@retention.kind("inbound")
+def forget_what_was_held_for(before: datetime) -> int:
+    """The rule that held a text may quote a few words of it."""
+    old = ConversationEvent.objects.filter(
+        ~retention.is_held("conversation__contact__subscriber_key"),
+        kind=ConversationEventKind.HELD,
+        created_at__lt=before,
+    ).exclude(detail="")
+    return ConversationEvent.objects.filter(pk__in=retention.some(old)).update(detail="")
 
 
 @retention.kind("inbound")

@@ -1,27 +1,21 @@
 """What a text asks of us: opt out, opt in, help, or nothing by itself.
 
 Pure and deterministic. Four tiers: *exact* (the whole text is a keyword) and *strong* (a keyword with nothing
-but courtesy around it, a clause that is one, a known phrase) are acted upon at once; *review* goes to a person;
-the rest is conversation. A text that speaks against stopping ("don't stop") is `none` at `review`: a person reads
-it, nothing is held.
+but courtesy around it, a clause that is one, a known phrase) are acted upon at once; *review* (a keyword among
+other words, or a text that reads like a request) goes to a person; the rest is conversation. A text that speaks
+against stopping ("don't stop") is `none` at `review`: a person reads it, nothing is held.
 """
 
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 
-from inbound import doubt, folding, foreign_phrases, phrases, vocabulary
+from inbound import doubt, folding, foreign_phrases, phrases, reactions, vocabulary
 from inbound.models import Intent
 
 EXACT, STRONG, REVIEW = "exact", "strong", "review"
 
-_TAPBACK = re.compile(
-    r"^\W*(liked|loved|disliked|laughed at|emphasi[sz]ed|questioned|removed an? [\w ]{3,30} from|reacted .{1,12} to"
-    r"|le gust[oó]|le encant[oó]|no le gust[oó]|a aim[eé]|a ador[eé]|n[’']a pas aim[eé]|gef[aä]llt"
-    r"|j[’']aime|.{1,4} to) ?[“\"„«'‘]",
-    re.IGNORECASE,
-)
 _NOT_A_TYPO = vocabulary.family("not a typo")  # near "stop", and mean themselves
 # In one clause of a longer text these ask for more than they do alone: "Yes, cancel, and book me for Tuesday".
 _WEAK_ALONE = vocabulary.family("weak alone")
@@ -50,8 +44,8 @@ NOTHING = Reading(Intent.NONE, EXACT, "")
 
 def read(text: str, *, pending_confirmation: bool = False) -> Reading:
     """`pending_confirmation`: an opt-in of this phone waits for its YES, so that YES counts."""
-    if _TAPBACK.match(text):
-        return Reading(Intent.NONE, EXACT, "tapback")
+    if reactions.is_one(text):
+        return Reading(Intent.NONE, EXACT, "reaction")
     folded = folding.fold(text)
     if not folded.words:
         signs = folded.symbols & phrases.STOP_SIGNS
@@ -109,7 +103,18 @@ def _strong(folded: folding.Folded) -> Reading | None:
             return Reading(Intent.OPT_OUT, STRONG, rule)
     if (rule := _certain_phrase(folded.line)) and len(folded.words) <= 40:
         return Reading(Intent.OPT_OUT, STRONG, rule)
+    if (rule := _borne_out(folded)) and len(folded.words) <= 40:
+        return Reading(Intent.OPT_OUT, STRONG, rule)
     return None
+
+
+def _borne_out(folded: folding.Folded) -> str:
+    """A phrase that goes on ("stop texting me because …"), where all that is said reads like a request as well."""
+    for clause in folded.clauses:
+        rule = "" if _speaks_otherwise(clause) else _phrase(_spelled(clause))
+        if rule and _weighed(folded).score >= doubt.AGREEING:
+            return f"{rule}, borne out"
+    return ""
 
 
 def _keyword_and_filler(words: tuple[str, ...]) -> str:
@@ -122,7 +127,7 @@ def _keyword_and_filler(words: tuple[str, ...]) -> str:
     return joined if joined in vocabulary.family("stop") and kept else ""
 
 
-@cache
+@lru_cache(maxsize=8_192)
 def _as_stop(word: str) -> str:
     """The opt-out keyword this word is, in disguise or misspelt where it is long enough to tell; else ""."""
     own = vocabulary.family("stop")
@@ -136,9 +141,9 @@ def _as_stop(word: str) -> str:
 
 
 def _certain_phrase(clause: str) -> str:
-    if phrases.NEGATION.search(clause) or phrases.ASKING.match(clause) or _is_reported(clause):
+    if _speaks_otherwise(clause):
         return ""
-    spelled = " ".join(_as_stop(w) if len(w) >= 8 and _as_stop(w) else _leet(w) for w in clause.split())
+    spelled = _spelled(clause)
     for phrase in phrases.ENGLISH:
         if (hit := phrase.pattern.search(spelled)) and all(
             w in phrases.TAIL or w.isdecimal() for w in spelled[hit.end() :].split()
@@ -150,6 +155,19 @@ def _certain_phrase(clause: str) -> str:
     return ""
 
 
+def _speaks_otherwise(clause: str) -> bool:
+    return bool(phrases.NEGATION.search(clause) or phrases.ASKING.match(clause)) or _is_reported(clause)
+
+
+def _phrase(spelled: str) -> str:
+    return next((phrase.rule for phrase in phrases.ENGLISH if phrase.pattern.search(spelled)), "")
+
+
+def _spelled(line: str) -> str:
+    return " ".join(_as_stop(w) if len(w) >= 8 and _as_stop(w) else _leet(w) for w in line.split())
+
+
+@lru_cache(maxsize=8_192)
 def _leet(word: str) -> str:
     return "stop" if word != "stop" and word not in _NOT_A_TYPO and "stop" in folding.disguises(word) else word
 
@@ -178,11 +196,13 @@ def _any_in(parts: Iterable[str], text: str) -> bool:
 
 def _doubtful(folded: folding.Folded) -> Reading | None:
     lines = (*folded.clauses, folded.line)
-    negated = any(phrases.NEGATION.search(line) for line in lines)
     for line in lines:
-        if rule := _doubtful_phrase(line):
+        if rule := _doubtful_phrase(phrases.NEGATION.sub(" ", line)):
             return Reading(Intent.OPT_OUT, REVIEW, rule)
-    if negated:
+    weighed = _weighed(folded)
+    if weighed.score >= doubt.DOUBTFUL:
+        return Reading(Intent.OPT_OUT, REVIEW, f"reads like a request to stop: {weighed.words}")
+    if any(phrases.NEGATION.search(line) for line in lines):
         return Reading(Intent.NONE, REVIEW, "negation")
     if len(folded.words) <= 4 and (word := _short_typo(folded.words)):
         return Reading(Intent.OPT_OUT, REVIEW, f"typo {word}")
@@ -191,22 +211,22 @@ def _doubtful(folded: folding.Folded) -> Reading | None:
     return None
 
 
+def _weighed(folded: folding.Folded) -> doubt.Weighed:
+    """What speaks against stopping is not weighed: the words are those of a request."""
+    return doubt.weigh(part for part in doubt.parts(folded) if not phrases.NEGATION.search(" ".join(part)))
+
+
 def _doubtful_phrase(line: str) -> str:
-    left = phrases.NEGATION.sub(" ", line)
-    for phrase in phrases.DOUBTFUL:
-        if phrase.pattern.search(left):
-            return phrase.rule
-    spelled = " ".join(_as_stop(w) if len(w) >= 8 and _as_stop(w) else _leet(w) for w in left.split())
-    for phrase in phrases.ENGLISH:
-        if phrase.pattern.search(spelled):
-            return f"{phrase.rule}, more follows"
+    spelled = _spelled(line)
+    if rule := _phrase(spelled):
+        return f"{rule}, more follows"
     if phrases.LONELY.search(_without_harmless(spelled)):
         return "stop in a sentence"
-    if any(p.pattern.search(left) for p in foreign_phrases.FOREIGN):
+    if any(p.pattern.search(line) for p in foreign_phrases.FOREIGN):
         return "phrase, other things"
-    if any(len(word) >= 6 and word in vocabulary.family("stop") - _WEAK_ALONE for word in left.split()):
+    if any(len(word) >= 6 and word in vocabulary.family("stop") - _WEAK_ALONE for word in line.split()):
         return "keyword in a sentence"
-    return doubt.find(left)
+    return ""
 
 
 def _without_harmless(line: str) -> str:

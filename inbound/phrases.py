@@ -39,19 +39,14 @@ _OUR_NUMBER = r"(?:my|this|our|the) (?:\w+ ){0,2}?(?:number|phone|cell|line|mobi
 
 @dataclass(frozen=True, slots=True)
 class Phrase:
-    """`certain`: acted upon at once when nothing but `TAIL` follows; else it always goes to a person."""
+    """Acted upon at once when nothing but `TAIL` follows; else it goes to a person."""
 
     rule: str
     pattern: re.Pattern[str]
-    certain: bool
 
 
 def certain(rule: str, pattern: str) -> Phrase:
-    return Phrase(rule, re.compile(rf"(?<!\w)(?:{pattern})(?!\w)"), certain=True)
-
-
-def doubtful(rule: str, pattern: str) -> Phrase:
-    return Phrase(rule, re.compile(rf"(?<!\w)(?:{pattern})(?!\w)"), certain=False)
+    return Phrase(rule, re.compile(rf"(?<!\w)(?:{pattern})(?!\w)"))
 
 
 ENGLISH = (
@@ -93,28 +88,6 @@ ENGLISH = (
     certain("let me out", r"(?:want|like|let|get|count|leave) (?:me |us |to get |to be )?out of (?:this|these|your|the|all) (?:list|lists|texts|messages|service|program|subscription|group|thread)"),
 )  # fmt: skip
 
-DOUBTFUL = (
-    doubtful("spam", r"(?:spam|spams|spammer|spammers|spamming|spammed|scammers?|phishing|unsolicited|junk|^(?:this is (?:a )?)?scam$)(?! (?:folder|box|filter|mail folder))"),
-    doubtful("hostile", r"(?:fuck|piss|bugger|sod|buzz|back|f|naff|eff|screw) (?:you|off|yourself|u)|get (?:lost|bent|fucked)|go away|shut (?:the \w+ )?up|stfu|gtfo|go to hell|screw you|get a life|eat shit|drop dead|kiss my ass|bite me|fu|foad|up yours|suck (?:my|it|on)(?: \w+)?|let me be$|let us be$|(?:you|i) (?:are|have|am|will) (?:\w+ )?block\w*(?: you)?$|no more of (?:this|these|that|it)|no more$|(?:i|we) said no$|no means no|bug off|fuck(?:ing)? (?:this|these|your|those)|^fuck$|harass\w*|stalk\w*|knock it off|cut it out|give it (?:a rest|up)|enough(?: is enough| already| with| of this)|bothering me"),
-    doubtful("legal threat", r"(?:my|our|a) (?:lawyers?|attorneys?)(?! (?:will|can) (?:pick|be|bring))|call(?:ing)? (?:my )?lawyer|lawsuit|(?:will|to|gonna|going to|am|i) (?:sue|suing)|sue you|legal action|fcc|ftc|tcpa|gdpr|dnc|do not call|donotcall|see you in court|cease|desist|against the law|illegal(?:ly)?|violation|better business bureau|bbb|class action|ico complaint|file (?:a )?complaint|filing (?:a )?complaint|small claims|data protection"),
-    doubtful("report", r"(?:report|reporting|reported|block|blocking|blocked|mute|muting|muted) (?:you|this|your|number|as|it as|to|these|and (?:report|block)\w*)"),
-    doubtful("never signed up", r"(?:never|didnt|dont remember|dont recall|not|did not|havent|dont) (?:(?:even|ever|actually|remember|recall|have|a|any|knowingly|i) ){0,3}(?:sign(?:ed|ing)? up|subscrib\w*|request(?:ed)?|ask(?:ed)? (?:for|to)|opt(?:ed)? in|enroll?e?d?|register(?:ed)? (?:for|to)|join(?:ed)?|consent(?:ed)?|give (?:you )?(?:permission|consent|my)|gave (?:you )?(?:permission|consent|my)|agree(?:d)? to|authorize[d]?|given (?:you )?(?:permission|consent|my)|authoris\w*)"),
-    doubtful("whence my number", r"(?:how|where|who) (?:did|do|the \w+ did|gave|sold|in the \w+|is) (?:(?:you|they|guys|people|even|this|fuck|hell) ){0,3}(?:get|got|have|find|obtain|giving|gave|sell|sold) (?:you |me |to )?(?:my|this|our) (?:\w+ )?(?:number|info|information|data|contact|phone|cell|details|name)|who (?:gave|sold|give) (?:you )?my|why do you have my (?:number|info\w*)"),
-    doubtful("not interested", r"(?:not|nolonger|never|zero|no|isnt|werent|lost|dont have) (?:(?:at|all|really|in|the|slightest|least|remotely|any|even|been|be) ){0,3}interest(?:ed)?|uninterested|disinterested"),
-    doubtful("not mine", r"not (?:my|his|her|their) (?:phone|number|account|order)|(?:nolonger|not) (?:(?:my|his|her|the|their|a|with|at|has|have|use|uses|owns?|works?|lives?|correct|right|\w+s) ){1,4}(?:number|phone|person|here|customer|client|member|subscriber|patient|company)|(?:my|this) number (?:has )?changed|new (?:owner|number now)|(?:doesnt|does not|nolonger|dont) (?:have|own|use|has|owns|uses) this (?:number|phone)|not me$|not him$|not her$|(?:this|i|you) (?:is|am|are|have) (?:not|isnt) (?:the (?:person|right)|him|her|them|who you|that person|a customer)|(?:doesnt|does not|dont) (?:live|work) here|(?:deceased|passed away|is dead|has died|(?<!phone )(?<!dog )(?<!cat )(?<!battery )(?<!car )(?<!it )died)|no one (?:here )?(?:by|with|named|called) |nobody (?:here )?(?:by|with|named|called) |(?:this|it) (?:is not|isnt) [^ ]+ ?(?:s number|s phone)?$|mistaken identity|my name (?:is not|isnt)|wrong (?:family|household)|someone else|somebody else|different person|dont know (?:you|who you are|who this is|this company)|wrong (?:number|person)"),
-    doubtful("too many", r"(?:too|so|way too) (?:many|much) (?:\w+ )?(?:texting|texts?|messages?|sms|notifications|alerts|emails|spam|ads|promos)|(?:text|message|texts|messages|write|bug) (?:me )?(?:too|so) (?:much|often|many)|(?:sick|tired|fed up|over it|had it|had enough|annoyed) (?:of|with|by)|done with (?:you|these|this|your|the)|(?:bombard|flood|pester|bother|blow(?:ing)? up|annoy)\w* (?:me|us|my)|(?:you|these|this|texts|messages) (?:are|is|so|really|very) (?:(?:so|really|very|too|super|getting|just|extremely) ){0,3}(?:annoying|bothersome|a nuisance|nuisance|bothering|intrusive|unwanted|irritating|disturbing)|(?:texts|messages) (?:are|is) \w*ridiculous|unwanted|nuisance"),
-    doubtful("why texting", r"why (?:(?:do|are|am|did|would|is|the|hell|fuck|on|earth|in) ){1,4}(?:(?:you|i|we|guys|people|still|keep|constantly|always|even|this) ){1,4}(?:text|texting|getting|get|receiving|receive|send|sending|contact|contacting|message|messaging|bother|bothering|spam|spamming|on|call|calling|write)|keep (?:texting|messaging|sending|contacting|getting|receiving|bothering|bugging|getting|spamming)|still (?:(?:getting|receiving|get|receive|sending|send|texting|text|keep|am|are|you|me|these|your|messaging|the) ){1,4}"),
-    doubtful("dont want", r"(?:dont|nolonger|not|never|didnt) (?:really |even |ever )?(?:want|need|wish|want to do|care for|care about|like) (?:(?:this|these|it|that|any of this|your|them|any|to) ?)?(?:anymore|shit|crap|stuff|texts|messages|again|business|junk|service|participate|continue|join|subscribe|be part)?$|nolonger (?:want|need|wish|require|like|use|using|a)|no desire|no me interesa\w* (?:\w+ )?(?:mensajes|sms|textos|ofertas)|rather not (?:receive|get|be)|prefer not to"),
-    doubtful("unsubscribe", r"un\w{0,2}s[uc]\w{0,3}b?s?c?r?i\w{0,2}b\w*|desubscribe|disubscribe|unregister|deregister|disenroll|unenrol|opt(?:ing|ed)? out|optout|unfollow|unlist|de list"),
-    doubtful("remove", r"(?:remove|delete|erase|purge|forget|take|drop|scrub|wipe) (?:me|my (?:number|name|info|information|data|details|phone|account|profile|contact|subscription)|us|this number|all my|everything)(?! (?:to|a|an|the|home|there|with|back|through|about|up|in))|take me off|get me off|(?:be|get|been|being) (?:removed|taken off|deleted)(?: from)?|removal|count me out|i am out$|off (?:your|the|this) list"),
-    doubtful("bye", r"^(?:please )?(?:no more|enough|thats enough|that is enough|goodbye forever|i quit|terminate|blocked|reported|muted|banned|i am done with you|i am out|im good no more|not anymore|no longer|nolonger|exit|leave|abort|out|mute|block|silence|off|turn off|turn it off|shut it off|deactivate|disable|delete|remove)(?: (?:please|thanks|this|all|now|it|me))*$"),
-    doubtful("contact less", r"(?:do not|dont|never|not|nolonger|shouldnt|wish you wouldnt) (?:(?:you|ever|please|to|be|keep|want|again|even|guys|need) ){0,4}(?:text|message|contact|send|sending|texting|messaging|contacting|texted|contacted|bother|spam|disturb|sms|notified|solicited|annoy)(?: (?:me|us|this|my|any|anymore|again|ever|more|no more|nothing|nomore|him|her))"),
-    doubtful("consent", r"(?:revok|withdraw|rescind|retract)\w*|(?:without|no) (?:my )?(?:consent|permission)|(?:dont|nolonger|not|didnt|never) (?:give |have |gave |had )?(?:my |you )?(?:consent|permission)"),
-    doubtful("wants out", r"(?:want|let me|like|get me|i am|am|want no part|get me out)(?: out| of \w+)$|no part of (?:this|it)|nobody asked|turn (?:this|it|these|them) off|(?:texts|alerts|notifications|messages|sms) off$|off (?:\w+ )?(?:list|lists)|(?:from|off|of) (?:\w+ ){0,3}?(?:list|lists|database|distribution)|(?:remove|removed|remove me|delete) (?:it |please )?(?:from )?(?:\w+ )?(?:list|lists|please)$|^please remove$|^please remove (?:from|me|us|my)|please remove$|still (?:get|getting|receiving) (?:\w+ )?texts?|do not disturb|dont disturb|dont want$|terminat\w+ (?:\w+ )?(?:service|messages|texts)"),
-    doubtful("speaks against messages", r"(?:dont|nolonger|never|no|not|shouldnt|wont|cant|quit|end|without|hate|dislike|against|discontinue|refuse|object|objecting|limit|reduce|fewer|less) (?:\w+ ){0,6}?(?:texts|texting|messages|messaging|sms|text ads|list|contact me|contacting|notifications|alerts|spam|texted|messaged|contacted|solicited|hit me up|these anymore|these any|wish to receive|receive these|reach out|text me|message me|send me|sending|solicitations?|blasts?|ads|advertisements|promos|promotions|marketing)(?! (?:center|department|team|manager|yet|code|working))"),
-    doubtful("privacy", r"privacy|invasion|(?:delete|erase) (?:all )?(?:my|your) (?:data|records|information)|right to be forgotten"),
-)  # fmt: skip
-
 # "stop" and "cancel" that ask for nothing.
 HARMLESS = re.compile(
     r"(?<!\w)(?:"
@@ -128,7 +101,7 @@ HARMLESS = re.compile(
     r")(?!\w)"
 )
 NEGATION = re.compile(
-    r"(?<!\w)(?:(?:dont|never|wont|not|do not|no need to|wouldnt|shouldnt|didnt|why would i|doesnt) (?:(?:ever|you|please|want|to|you dare|want you|really|like|yet|mean|even|dare|going|try|ask|said|say|be) ){0,4})"
+    r"(?<!\w)(?<!you )(?<!yall )(?<!they )(?<!why )(?:(?:dont|never|wont|not|do not|no need to|wouldnt|shouldnt|didnt|why would i|doesnt) (?:(?:ever|you|please|want|to|you dare|want you|really|like|yet|mean|even|dare|going|try|ask|said|say|be) ){0,4})"
     r"(?:stop|unsubscribe|unsubscribed|cancel|opt out|quit|end|remove me|take me off|opted out|optout)(?!\w)"
 )
 # A request can stand under "can you", not under these: they ask, suppose or tell.

@@ -1,4 +1,7 @@
-"""Word lists of the matcher, from `inbound/data/`: keywords per language, and what may stand around them."""
+"""Word lists of the matcher, from `inbound/data/`: keywords per language, and what may stand around them.
+
+Each word is a row with its language and who has checked it: `provider` (documented by one), `native`, or `no`.
+"""
 
 import csv
 from functools import cache

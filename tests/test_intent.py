@@ -31,32 +31,6 @@ def test_shared_case(case):
         assert reading.confidence in case["expected_confidence"].split("|"), reading
 
 
-def texts(label):
-    path = Path(__file__).parent / "data" / "intent_texts.csv"
-    with path.open(encoding="utf-8", newline="") as file:
-        return [row["text"] for row in csv.DictReader(file) if row["label"] == label]
-
-
-def share(found, of):
-    return len(found) / len(of)
-
-
-def test_nearly_every_request_to_stop_is_suppressed_or_held():
-    asked = texts("opt_out")
-    missed = [text for text in asked if intent.read(text).intent != Intent.OPT_OUT]
-    at_once = [text for text in asked if (reading := intent.read(text)).intent == "opt_out" and reading.is_certain]
-    assert share(missed, asked) <= 0.02, missed
-    assert share(at_once, asked) >= 0.55
-
-
-def test_hardly_any_ordinary_text_is_suppressed_and_few_are_held():
-    said = texts("ordinary")
-    read = [(text, reading) for text in said if (reading := intent.read(text)).intent == Intent.OPT_OUT]
-    suppressed = [text for text, reading in read if reading.is_certain]
-    assert share(suppressed, said) <= 0.01, suppressed
-    assert share(read, said) <= 0.15, read
-
-
 @pytest.mark.parametrize(
     ("text", "intended", "confidence"),
     [
@@ -74,6 +48,16 @@ def test_hardly_any_ordinary_text_is_suppressed_and_few_are_held():
         ("Emphasized “Reply STOP to opt out”", "none", "exact"),
         ("I replied STOP twice", "opt_out", "review"),
         ("不要退订", "none", "review"),
+        ("ѕtор tехting mе", "opt_out", "strong"),  # Cyrillic look-alikes
+        ("s t o p texting me", "opt_out", "strong"),
+        ("\u202estop\u202c texting me", "opt_out", "strong"),
+        ("> Acme: 30% off. Reply STOP to end\nThanks, on my way", "none", "exact"),
+        ("> Acme: 30% off. Reply STOP to end\nstop", "opt_out", "exact"),
+        ("On Mon, Nov 3, Acme wrote:\n> Big sale\nPlease take me off this list", "opt_out", "strong"),
+        ("Acme: 30% off today only. Reply STOP to end", "none", "exact"),  # our own text, sent back
+        ("“Please stop texting me”", "opt_out", "strong"),
+        ("Stop\n\nSent from my Galaxy", "opt_out", "exact"),
+        ("You won't stop texting me", "opt_out", "strong"),
     ],
 )
 def test_what_else_is_read(text, intended, confidence):
@@ -102,6 +86,12 @@ def test_no_text_makes_the_matcher_slow(piece):
     started = time.process_time()
     intent.read(text)
     assert time.process_time() - started < 0.25
+
+
+def test_the_end_of_a_long_text_is_read_too():
+    story = "We drove to the lake and the children were happy. " * 80
+    assert intent.read(f"{story}Please stop texting me.").intent == Intent.OPT_OUT
+    assert intent.read(story).intent == Intent.NONE
 
 
 @given(st.text(max_size=300))
