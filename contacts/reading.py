@@ -205,6 +205,13 @@ def _column_names(cells: list[str]) -> tuple[str, ...]:
     """Cleaned, none empty, none twice: a column is mapped by its name."""
     while cells and not cells[-1].strip():
         cells = cells[:-1]
+    if not cells:
+        raise Invalid(
+            "header_missing",
+            "The first line holds no name of a column.",
+            field="file",
+            cure="Put a line with the names of the columns above the people, for example: phone,name",
+        )
     if len(cells) > MAX_COLUMNS:
         raise Invalid(
             "too_many_columns",

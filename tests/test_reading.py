@@ -116,6 +116,7 @@ def test_layout(head, delimiter, header):
         (b"+12125550101,Ann\n", "header_missing"),
         (b'"open\n', "header_unreadable"),
         (b"\n\n", "file_is_empty"),
+        (b" , \t\nx,y\n", "header_missing"),
         (b"a," * 300 + b"b\n", "too_many_columns"),
         (b"x" * 70_000, "header_unreadable"),
     ],
