@@ -33,7 +33,7 @@ PILLS = {
     ImportState.UNDONE: "pill-off",
 }
 _TRIED = (ImportState.READY, ImportState.CHECKING)
-STEPS = ("File", "Columns and consent", "Preview", "Import")
+STEPS = ("File", "Columns and consent", "Dry run", "Import")
 
 
 def importers_only(view: View) -> View:
