@@ -110,6 +110,10 @@ class SignUps(Holding):
         rows.filter(state=SignUpState.ASKED).update(state=SignUpState.WITHDRAWN, done_at=now)
         rows.update(phone="", ip=None, user_agent="")
 
+    def traces(self, made_by: ContactImport, *, since: datetime) -> Traces:
+        rows = SignUp.objects.filter(subscriber_key=OuterRef("subscriber_key"), created_at__gte=since)
+        return {"they sent in an opt-in form": Exists(rows)}
+
     def _rows(self, contact: Contact) -> "QuerySet[SignUp]":
         return SignUp.objects.filter(subscriber_key=contact.subscriber_key)
 
