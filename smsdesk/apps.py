@@ -1,14 +1,23 @@
-from django.apps import AppConfig
+from django.apps import AppConfig, apps
 from django.contrib.admin import apps as admin_apps
+from django.db.models.signals import post_migrate
 from django.utils.module_loading import autodiscover_modules
 
-from smsdesk import checks  # noqa: F401  importing it registers the system checks
+from smsdesk import (
+    checks,  # noqa: F401  importing it registers the system checks
+    roles,
+)
 
 
 class SmsdeskConfig(AppConfig):
     name = "smsdesk"
     verbose_name = "Desk"
     default = True
+
+    def ready(self) -> None:
+        # Told of one app after the other; at the last one, all of ours have their permissions.
+        last = [one for one in apps.get_app_configs() if one.models_module][-1]
+        post_migrate.connect(roles.seed, sender=last, dispatch_uid="roles")
 
 
 class AdminConfig(admin_apps.AdminConfig):

@@ -27,7 +27,7 @@ from contacts import gathering
 from contacts.models import ConsentState, Contact, ContactList, Hold, Purpose, Suppression
 from inbound.models import Conversation, Keyword
 from smsdesk import phones
-from smsdesk.management import demo_people, demo_world, roles
+from smsdesk.management import demo_people, demo_world
 from smsdesk.management.demo_home import Home
 from smsdesk.simulator.accounts import AccountBook
 from tests.factories import NOW
@@ -127,16 +127,6 @@ def test_the_staff_have_roles_and_one_password(world):
         assert user.is_staff
         assert not user.is_superuser
         assert [one.name for one in user.groups.all()] == [group]
-
-
-@pytest.mark.django_db
-def test_the_roles_name_permissions_that_exist_and_are_made_once():
-    made = roles.ensure()
-    assert {name: group.permissions.count() for name, group in made.items()} == {
-        name: len(permissions) for name, permissions in roles.ROLES.items()
-    }
-    made["Agent"].permissions.clear()
-    assert roles.ensure()["Agent"].permissions.count() == 0  # what a desk has changed stays changed
 
 
 def test_each_role_sees_a_first_page_of_its_own(world, client):

@@ -5,7 +5,7 @@ from datetime import datetime
 from pathlib import Path
 
 from django.conf import settings
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Group, User
 from django.db import transaction
 
 from campaigns import accounts, lanes
@@ -13,11 +13,11 @@ from campaigns.models import Campaign, GatewayAccount, GatewayKind, Sender, Send
 from contacts.models import Brand, Contact, ContactList, Purpose
 from inbound.models import Conversation, Keyword, KeywordAction
 from smsdesk.api import keys
-from smsdesk.management import demo_history, demo_people, roles
+from smsdesk.management import demo_history, demo_people
 from smsdesk.models import Scope
 
 INFOBIP, TWILIO = "Infobip (simulated)", "Twilio (simulated)"
-STAFF = {"ivana": ("Ivana", "Agent"), "marko": ("Marko", "Marketer"), "sara": ("Sara", "Supervisor")}
+STAFF = {"ivana": ("Ivana", "Agent"), "marko": ("Marko", "Marketer"), "sara": ("Sara", "Team lead")}
 COUPON = "{brand}: 10 % off with code AUTUMN10 in every store, until Sunday. Reply HELP for help, STOP to cancel."
 
 
@@ -62,14 +62,13 @@ def in_words() -> str:
 
 
 def _staff(password: str) -> tuple[User, dict[str, User]]:
-    groups = roles.ensure()
     admin = User.objects.create_superuser("admin", "admin@acme.example", password)
     staff = {}
     for name, (first, group) in STAFF.items():
         staff[name] = User.objects.create_user(
             name, f"{name}@acme.example", password, first_name=first, is_staff=True
         )
-        staff[name].groups.add(groups[group])
+        staff[name].groups.add(Group.objects.get(name=group))
     return admin, staff
 
 

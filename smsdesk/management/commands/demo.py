@@ -87,7 +87,7 @@ class Command(BaseCommand):
             f"{demo_world.in_words()} ({seconds:.0f} s)",
             "",
             f"desk       {desk}/admin/         admin / {password}",
-            "                                          also ivana (agent), marko (marketer), sara (supervisor)",
+            "                                          also ivana (agent), marko (marketer), sara (team lead)",
             f"handsets   http://127.0.0.1:{simulator_port}/phones      text JOIN and watch the reply",
             f"API        {desk}/api/docs/      {kept['api_key']}",
             f"           {curl}",
