@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from campaigns.models import Campaign, CampaignState, OutboundMessage, Sender
-from contacts import facts, gathering, permission
+from contacts import facts, gathering, permission, reply_lint
 from contacts.gathering import PERSON_FIELDS, Person
 from contacts.models import Brand, ConsentSource, Contact, Purpose
 
@@ -200,25 +200,11 @@ def _of_compliance(about: facts.Facts, row: Leaving, *, at: datetime) -> facts.F
         context=replace(
             about.context,
             compliance_kind=row.compliance_kind,
-            compliance_parts=permission_parts(row.body, about.context.brand_name),
+            compliance_parts=reply_lint.parts(row.body, about.context.brand_name),
         ),
         stopped_at=row.created_at,
         has_confirmation=row.compliance_kind == "optout_confirm" and earlier.exists(),
     )
-
-
-def permission_parts(body: str, brand: str) -> frozenset[str]:
-    """Which of the parts an opt-in confirmation must have its text contains."""
-    folded = body.casefold()
-    marks = {
-        "brand": brand.casefold() in folded,
-        "program": len(folded) > 20,
-        "frequency": any(word in folded for word in ("msg/", "msgs/", "message frequency", "per month", "/mo")),
-        "rates": "rates" in folded,
-        "help": "help" in folded,
-        "stop": "stop" in folded,
-    }
-    return frozenset(part for part, found in marks.items() if found)
 
 
 def _gone(subscriber_key: str, at: datetime) -> Decision:

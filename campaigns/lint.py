@@ -16,7 +16,6 @@ from smsdesk.errors import DomainError
 OPTOUT_LINE = "Reply STOP to opt out"
 
 _ANSWER_STOP = re.compile(r"\b(?:reply|text|txt|send|answer)\b\W+(?:\w+\W+)?stop\b")
-_NUMBER_FOR_STOP = re.compile(r"\b(?:reply|text|txt|send)\W+\d+\W+to\W+(?:stop|opt|unsubscribe|cancel|end|quit)\b")
 
 
 # What carriers restrict (CTIA's SHAFT, and what they list beside it). Only a reminder to declare it.
@@ -100,7 +99,7 @@ def _way_out(folded: str, campaign: Campaign) -> list[Finding]:
     findings = []
     sender = campaign.sender
     is_named = sender is not None and sender.kind == SenderKind.ALPHANUMERIC
-    if _NUMBER_FOR_STOP.search(folded):
+    if wording.number_for_stop(folded):
         findings.append(
             Finding("CONTENT_NO_OPTOUT", "A number may not stand in for STOP.", f"Write “{OPTOUT_LINE}”.", True)
         )

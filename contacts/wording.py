@@ -12,6 +12,14 @@ PUBLIC_SHORTENERS = frozenset(
 _SHORTENER = re.compile(
     r"(?<![\w.-])(?:www\.)?(" + "|".join(re.escape(host) for host in sorted(PUBLIC_SHORTENERS)) + r")(?![\w-]|\.\w)"
 )
+_ASKED = r"\b(?:reply|text|txt|send|answer|respond|press|enter|type|responde|envia|antworte|repondez)\b"
+_NUMBER = r"(?:with )?[\"'“‘]?\d{1,2}\b[\"'”’]?"
+_ENDING = r"(?:stop|end|quit|cancel|unsubscribe|opt[ -]?out|be removed|parar|cancelar|beenden|abmelden|arreter)"
+_NUMBER_FOR_STOP = re.compile(
+    rf"{_ASKED}\W+{_NUMBER}\W*(?:to|for|and|if you want to|=|-|:|para|um|pour)\W*{_ENDING}\b"
+    rf"|\b(?:to|for) {_ENDING}\b[^.!?;\n]{{0,30}}{_ASKED}\W+{_NUMBER}(?![\w-]|\W+(?:for|to)\b)"
+    rf"|(?<![\w/.,])\d\W{{0,3}}[=:]\W{{0,3}}{_ENDING}\b"
+)
 _OTHER_DOTS = str.maketrans("。｡", "..")  # IDNA reads them as dots
 _HIDDEN = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
 
@@ -38,6 +46,11 @@ def public_shortener(folded: str) -> str:
 
 def names(folded: str, *, brand: str) -> bool:
     return fold_name(brand) in folded
+
+
+def number_for_stop(folded: str) -> bool:
+    """Whether people are told to answer with a number in place of STOP ("Reply 2 to end", "To stop, text 9")."""
+    return bool(_NUMBER_FOR_STOP.search(folded))
 
 
 def tells_how_to_stop(folded: str) -> bool:

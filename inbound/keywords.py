@@ -2,9 +2,8 @@
 
 from collections.abc import Iterable
 
-from campaigns import eligibility
 from campaigns.models import Sender
-from contacts import permission
+from contacts import reply_lint
 from inbound import folding, intent, vocabulary
 from inbound.models import Intent, Keyword, KeywordAction
 from smsdesk.errors import Invalid
@@ -28,13 +27,23 @@ def forms_of(keyword: Keyword) -> set[str]:
 
 
 def check(keyword: Keyword) -> None:
-    """Raises `Invalid` for a word nobody could reach, one that is taken, and an opt-in without its proof."""
+    """Raises `Invalid` for a word nobody could reach, one that is taken, an opt-in without proof, a wrong reply."""
     for field, word in (("word", keyword.word), *(("aliases", alias) for alias in keyword.aliases)):
         _check_word(word, field=field)
     rivals = Keyword.objects.filter(brand_id=keyword.brand_id, is_active=True).exclude(pk=keyword.pk)
     _check_free(keyword, rivals)
     if keyword.action == KeywordAction.OPT_IN:
         _check_opt_in(keyword)
+    reply_lint.refuse(keyword.reply, kind=reply_kind(keyword), brand=keyword.brand.name, field="reply")
+
+
+def warnings(keyword: Keyword) -> list[str]:
+    """What is worth a second look in its reply."""
+    return reply_lint.warnings(keyword.reply, kind=reply_kind(keyword), brand=keyword.brand.name)
+
+
+def reply_kind(keyword: Keyword) -> reply_lint.Kind:
+    return reply_lint.Kind.OPT_IN if keyword.action == KeywordAction.OPT_IN else reply_lint.Kind.REPLY
 
 
 def _check_word(word: str, *, field: str) -> None:
@@ -85,16 +94,6 @@ def _check_opt_in(keyword: Keyword) -> None:
             "The words people saw where they were asked to text this are the proof of their consent.",
             field="call_to_action",
             cure="Copy the text of the poster, page or package here.",
-        )
-    said = keyword.reply.replace("{brand}", keyword.brand.name)
-    lacking = sorted(set(permission.OPTIN_PARTS) - eligibility.permission_parts(said, keyword.brand.name))
-    if lacking:
-        raise Invalid(
-            "confirmation_incomplete",
-            f"The reply confirms an opt-in and lacks: {', '.join(lacking)}.",
-            field="reply",
-            cure="For example: Acme: You're in! Up to 4 msgs/mo. Msg & data rates may apply. "
-            "Reply HELP for help, STOP to cancel.",
         )
 
 

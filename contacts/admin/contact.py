@@ -157,19 +157,5 @@ class ContactListAdmin(BaseModelAdmin):
         return format_html('<a href="{}">Show</a>', address)
 
 
-@admin.register(Brand)
-class BrandAdmin(BaseModelAdmin):
-    list_display = ["name", "default_country", "is_sending"]
-    prepopulated_fields = {"slug": ["name"]}
-    actions = None
-
-    @admin.display(description="Sending", boolean=True)
-    def is_sending(self, brand: Brand) -> bool:
-        return not brand.sending_paused
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False  # consent belongs to it
-
-
 def may_see_phones(request: HttpRequest) -> bool:
     return request.user.has_perm("contacts.view_full_phone")

@@ -1,5 +1,8 @@
+from typing import Any
+
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.http import HttpRequest
 
 from inbound import keywords
 from inbound.models import Keyword
@@ -63,3 +66,8 @@ class KeywordAdmin(BaseModelAdmin):
     list_filter = ("is_active", "action", "brand")
     list_select_related = ("brand", "sender")
     search_fields = ("word",)
+
+    def save_model(self, request: HttpRequest, obj: Keyword, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        for warning in keywords.warnings(obj):
+            messages.warning(request, f"Reply: {warning}")
