@@ -52,9 +52,10 @@ def pause(account_id: int, *, reason: str, now: datetime) -> bool:
     )
 
 
-def resume(account_id: int) -> bool:
+def resume(account_id: int, *, now: datetime) -> bool:
+    """False when it was not paused."""
     return bool(
         GatewayAccount.objects.filter(pk=account_id, paused_at__isnull=False).update(
-            paused_at=None, paused_reason=""
+            paused_at=None, paused_reason="", resumed_at=now
         )
     )

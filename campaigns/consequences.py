@@ -2,6 +2,7 @@
 
 from django.db import transaction
 
+from campaigns import carrier_alarm
 from contacts import consent, suppressing
 from contacts.models import Brand, ConsentSource, Contact
 from smsdesk import clock
@@ -10,12 +11,14 @@ from smsdesk.gateways.errors import Beyond
 NOTE = "reported by the gateway"
 
 
-def apply(beyond: Beyond, *, subscriber_key: str, phone: str, brand: Brand, permanent: bool | None) -> None:
+def apply(
+    beyond: Beyond, *, account_id: int, subscriber_key: str, phone: str, brand: Brand, permanent: bool | None
+) -> None:
     """Mirror an opt-out the carrier holds into our ledger; mark a number that is gone for good.
 
     It is about the phone the message went to, whoever has it by now: its contact may be erased (then `phone` is
     empty, and nothing is left to be told) or merged into another one. Only explicit opt-out codes carry `OPT_OUT`:
-    an outage must never look like a thousand opt-outs.
+    an outage must never look like a thousand opt-outs. Where it does all the same, the account is paused.
     """
     if not phone or beyond not in (Beyond.OPT_OUT, Beyond.MARK_DEAD):
         return
@@ -34,3 +37,5 @@ def apply(beyond: Beyond, *, subscriber_key: str, phone: str, brand: Brand, perm
         if not locked:
             refusal = suppressing.Refusal(brand, source, NOTE)
             suppressing.suppress({subscriber_key: phone}, refusal=refusal, occurred_at=now, now=now, by="")
+        carrier_alarm.note(account_id, now=now)
+    carrier_alarm.watch(account_id, now=clock.database_now())

@@ -58,9 +58,20 @@ def halted(moment: Moment) -> Iterable[Need]:
 
 @dashboard.needs.add(permission="campaigns.view_gatewayaccount", order=5)
 def stopped_accounts(moment: Moment) -> Iterable[Need]:
-    stopped = GatewayAccount.objects.filter(paused_at__isnull=False).count()
+    stopped = GatewayAccount.objects.filter(paused_at__isnull=False).order_by("paused_at")
+    may_resume = moment.may("campaigns.change_gatewayaccount")
     url = reverse("admin:campaigns_gatewayaccount_changelist")
-    yield Need("Gateway accounts that are stopped", stopped, url, "bad")
+    yield Need("Gateway accounts that are stopped", stopped.count(), url, "bad")
+    for account in stopped[:MOST]:
+        yield Need(
+            account.name,
+            1,
+            reverse("admin:campaigns_gatewayaccount_change", args=[account.pk]),
+            "bad",
+            why=account.paused_reason,
+            button="Let it send again" if may_resume else "",
+            button_url=reverse("admin:campaigns_gatewayaccount_resume", args=[account.pk]),
+        )
 
 
 @dashboard.under_way.add(permission="campaigns.view_campaign")

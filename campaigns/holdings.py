@@ -7,7 +7,7 @@ from typing import Any
 from django.db.models import Exists, F, OuterRef, QuerySet
 
 from campaigns import sending
-from campaigns.models import DeliveryEvent, OutboundMessage, OutboundState
+from campaigns.models import CarrierOptOut, DeliveryEvent, OutboundMessage, OutboundState
 from contacts import belonging, holdings, retention, testimony
 from contacts.holdings import Holding, Record, Traces
 from contacts.models import ConsentEvidence, ConsentSource, ConsentState, Contact, ContactImport, Suppression
@@ -113,6 +113,13 @@ def clear_receipts(before: datetime) -> int:
     old = DeliveryEvent.objects.filter(received_at__lt=before).exclude(raw={})
     old = old.filter(~retention.is_held("message__subscriber_key"))
     return DeliveryEvent.objects.filter(pk__in=retention.some(old)).update(raw={})
+
+
+@retention.sweep
+def drop_carrier_opt_outs(now: datetime) -> int:
+    """They are counted over minutes; what they say of a person stands in the consent ledger."""
+    old = CarrierOptOut.objects.filter(reported_at__lt=now - timedelta(days=1))
+    return CarrierOptOut.objects.filter(pk__in=retention.some(old)).delete()[0]
 
 
 @retention.sweep

@@ -34,7 +34,7 @@ def record(account: GatewayAccount, receipts: Sequence[Receipt], *, now: datetim
             [_event(account, r, messages.get(_key(r)), now=now) for r in receipts], ignore_conflicts=True
         )
         _apply(receipts, messages, now=now)
-    _follow(receipts, messages)
+    _follow(account, receipts, messages)
 
 
 def rematch(*, now: datetime) -> int:
@@ -58,7 +58,7 @@ def rematch(*, now: datetime) -> int:
             if DeliveryEvent.objects.filter(pk=event.pk, message=None).update(message=message["id"]):
                 _apply([receipt], messages, now=now)
                 matched += 1
-        _follow([receipt], messages)
+        _follow(event.account, [receipt], messages)
     return matched
 
 
@@ -189,7 +189,7 @@ def _raise(rows: Sequence[tuple[Any, ...]]) -> None:
     )
 
 
-def _follow(receipts: Sequence[Receipt], messages: dict[object, dict[str, Any]]) -> None:
+def _follow(account: GatewayAccount, receipts: Sequence[Receipt], messages: dict[object, dict[str, Any]]) -> None:
     """Opt-outs and dead numbers a receipt reports."""
     for receipt in receipts:
         message = messages.get(_key(receipt))
@@ -200,6 +200,7 @@ def _follow(receipts: Sequence[Receipt], messages: dict[object, dict[str, Any]])
             brand = OutboundMessage.objects.select_related("brand").get(pk=message["id"]).brand
             consequences.apply(
                 beyond,
+                account_id=account.pk,
                 subscriber_key=message["subscriber_key"],
                 phone=message["phone"],
                 brand=brand,

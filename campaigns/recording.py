@@ -164,6 +164,7 @@ def _act(results: Sequence[SubmitResult], rows: Mapping[UUID, Row], *, sender: S
             partial(
                 consequences.apply,
                 error.policy.beyond,
+                account_id=sender.account_id,
                 subscriber_key=rows[result.reference].subscriber_key,
                 phone=rows[result.reference].phone,
                 brand=sender.brand,

@@ -36,12 +36,18 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """Something that waits for a person. `colour` is a pill's: bad, wait, busy, ok, off."""
+    """Something that waits for a person. `colour` is a pill's: bad, wait, busy, ok, off.
+
+    `why` says more below it; `button` posts to `button_url`.
+    """
 
     label: str
     count: int
     url: str
     colour: str = "wait"
+    why: str = ""
+    button: str = ""
+    button_url: str = ""
 
 
 @dataclass(frozen=True, slots=True)

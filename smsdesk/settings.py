@@ -171,6 +171,10 @@ Q_CLUSTER = {
 # of them together.
 TIME_SCALE = env.float("SMSDESK_TIME_SCALE", 1.0)
 SENDING_THREADS = env.int("SMSDESK_SENDING_THREADS", 4)
+# A provider that reports more opt-outs than this within ten minutes, and more than this share of what it took, is
+# paused until somebody has looked: it more likely has a fault than so many people had enough at once.
+CARRIER_OPT_OUTS_MOST = env.int("SMSDESK_CARRIER_OPT_OUTS", 50)
+CARRIER_OPT_OUTS_PERCENT = env.int("SMSDESK_CARRIER_OPT_OUT_PERCENT", 5)
 
 # --- Records: how long what is kept, in days (`docs/retention.md`); 0: until somebody erases the person -------
 

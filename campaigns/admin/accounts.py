@@ -1,12 +1,16 @@
 from typing import Any
 
 from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import HttpRequest
-from django.shortcuts import redirect
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.urls import URLPattern, path
 from django.utils import timezone
+from django.utils.decorators import method_decorator
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.views.decorators.http import require_POST
 
 from campaigns import accounts, forms
 from campaigns.models import GatewayAccount
@@ -85,7 +89,27 @@ class GatewayAccountAdmin(BaseModelAdmin):
 
     @admin.action(description="Resume", permissions=["change"])
     def resume(self, request: HttpRequest, chosen: "QuerySet[GatewayAccount]") -> None:
-        self._tell(request, chosen, [a.name for a in chosen if accounts.resume(a.pk)], "Resumed")
+        now = timezone.now()
+        self._tell(request, chosen, [a.name for a in chosen if accounts.resume(a.pk, now=now)], "Resumed")
+
+    def get_urls(self) -> list[URLPattern]:
+        own = path(
+            "<int:pk>/resume/", self.admin_site.admin_view(self.resume_one), name="campaigns_gatewayaccount_resume"
+        )
+        return [own, *super().get_urls()]
+
+    @method_decorator(require_POST)
+    def resume_one(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """The dashboard's button."""
+        if not self.has_change_permission(request):
+            raise PermissionDenied
+        account = get_object_or_404(GatewayAccount, pk=pk)
+        if accounts.resume(account.pk, now=timezone.now()):
+            self.log_change(request, account, "Resumed.")
+            messages.success(request, f"{account.name} sends again.")
+        else:
+            messages.info(request, f"{account.name} was not stopped any more.")
+        return redirect("admin:index")
 
     def _tell(self, request: HttpRequest, chosen: "QuerySet[GatewayAccount]", names: list[str], said: str) -> None:
         for account in chosen:

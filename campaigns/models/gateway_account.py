@@ -43,6 +43,7 @@ class GatewayAccount(PublicIdModel):
     max_calls = models.PositiveSmallIntegerField(default=50, help_text="Calls open at once, per worker thread.")
     paused_reason = models.CharField(max_length=300, blank=True)
     paused_at = models.DateTimeField(null=True, blank=True)
+    resumed_at = models.DateTimeField(null=True, editable=False)  # opt-outs from before were looked at
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -50,3 +51,16 @@ class GatewayAccount(PublicIdModel):
 
     def __str__(self) -> str:
         return self.name
+
+
+class CarrierOptOut(models.Model):
+    """A provider reported an opt-out; kept for a day, to see many at once (`campaigns/carrier_alarm.py`)."""
+
+    account = models.ForeignKey(GatewayAccount, on_delete=models.CASCADE, related_name="+", db_index=False)
+    reported_at = models.DateTimeField()
+
+    class Meta:
+        indexes = [models.Index(fields=["account", "reported_at"], name="carrier_opt_outs_lately")]
+
+    def __str__(self) -> str:
+        return f"{self.account_id} {self.reported_at:%H:%M}"

@@ -24,7 +24,7 @@ from contacts import (
 )
 from contacts.admin.contact_filters import CountryFilter, ListFilter, TagFilter
 from contacts.forms import ContactForm
-from contacts.models import Brand, Contact, ContactList
+from contacts.models import Contact, ContactList
 from smsdesk import phones
 from smsdesk.admin import BaseModelAdmin, BoundedPaginator
 
