@@ -77,7 +77,12 @@ def upsert(*, external_id: str, phone: Phone, fields: Mapping[str, Any], now: da
         )
     known = by_id or Contact.objects.filter(subscriber_key=phone.subscriber_key).first()
     if known is None:
-        return add(phone, fields={**fields, "external_id": external_id}, now=now), True
+        try:
+            return add(phone, fields={**fields, "external_id": external_id}, now=now), True
+        except Conflict:  # somebody was faster, or a text of theirs came at this moment
+            known = Contact.objects.filter(subscriber_key=phone.subscriber_key).first()
+            if known is None:
+                raise
     if known.external_id not in (None, external_id):
         raise _phone_taken()
     return change(known, fields={**fields, "external_id": external_id}), False

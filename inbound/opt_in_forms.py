@@ -7,8 +7,7 @@ from hashlib import sha256
 
 from django.db import transaction
 
-from campaigns import eligibility
-from contacts import permission, wording
+from contacts import reply_lint, wording
 from contacts.models import Purpose
 from inbound import automatic
 from inbound.models import OptInForm, Wording
@@ -86,7 +85,7 @@ def check(form: OptInForm) -> None:
 def check_wording(draft: Draft, *, form: OptInForm) -> None:
     """Raises `Invalid` naming everything that the words beside the box lack."""
     folded = wording.fold(draft.text)
-    parts = eligibility.permission_parts(draft.text, form.brand.name)
+    parts = reply_lint.parts(draft.text, form.brand.name)
     said = {
         f"the brand, {form.brand.name}": wording.names(folded, brand=form.brand.name),
         "that texts are agreed to": "text" in folded or "sms" in folded,
@@ -130,13 +129,11 @@ def _check_purposes(purposes: Collection[str]) -> None:
 
 
 def _check_text(field: str, text: str, *, form: OptInForm) -> None:
-    lacking = sorted(set(permission.OPTIN_PARTS) - eligibility.permission_parts(text, form.brand.name))
     if field != "welcome" and "YES" not in text:
-        lacking.append("the word YES")
-    if lacking:
         raise Invalid(
             "confirmation_incomplete",
-            f"This text lacks: {', '.join(lacking)}.",
+            "This text lacks the word YES.",
             field=field,
             cure=f"For example: {getattr(OptInForm(), field)}",
         )
+    reply_lint.refuse(text, kind=reply_lint.Kind.OPT_IN, brand=form.brand.name, field=field)

@@ -17,7 +17,7 @@ from django.db.models import QuerySet
 
 from campaigns import eligibility
 from campaigns.models import OutboundMessage
-from contacts import consent, facts, gathering, permission
+from contacts import consent, facts, gathering, permission, reply_lint
 from contacts.models import Basis, Brand, ConsentSource, Contact, Purpose
 from contacts.proof import CLOCK_SKEW
 from inbound import automatic
@@ -140,7 +140,7 @@ def judge(contact: Contact, *, form: OptInForm, text: str, now: datetime) -> tup
     context = replace(
         eligibility.context_of(form.sender, purpose=Purpose.COMPLIANCE, brand=form.brand),
         compliance_kind="optin_confirm",
-        compliance_parts=eligibility.permission_parts(text, form.brand.name),
+        compliance_parts=reply_lint.parts(text, form.brand.name),
     )
     about = gathering.facts_about(contact, context=context, at=now, body=text)
     verdict = permission.judge(about, now)

@@ -522,7 +522,7 @@ def test_a_keyword_is_made_in_the_admin():
         ({"word": "\x00"}, ""),
         ({"word": "x" * 31}, "30"),
         ({"call_to_action": ""}, "proof"),
-        ({"reply": "You're in!"}, "lacks"),
+        ({"reply": "{brand}: You're in!"}, "lacks"),
     ],
 )
 def test_a_keyword_that_cannot_work_is_refused_with_the_reason(over, reason):
