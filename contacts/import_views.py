@@ -246,6 +246,7 @@ def _report(contact_import: ContactImport) -> dict[str, Any]:
             ("Duplicate", contact_import.duplicate),
             ("Not imported", contact_import.invalid),
             ("Still opted out", contact_import.suppressed),
+            ("Consent recorded", contact_import.consents),
         ],
         "is_running": contact_import.state in import_lease.WORKING,
         "can_be_undone": undoing.is_possible(contact_import, now=timezone.now()),

@@ -113,6 +113,8 @@ def cancel(contact_import: ContactImport, *, now: datetime) -> None:
         ):
             raise _wrong_state(contact_import, "cancelled")
         contact_import.chunks.all().delete()
+        if contact_import.started_at is None:
+            contact_import.problems.all().delete()  # those a dry run foresaw: they quote the file
 
 
 def discard_abandoned(*, now: datetime) -> int:
@@ -174,7 +176,8 @@ def _write(contact_import: ContactImport, batch: import_batches.Batch, *, token:
             raise import_lease.Lost
         if contact_import.purpose:
             # Last, because it locks the ledger's head, for which a STOP may be waiting.
-            consent.record_import(merged.taken, contact_import=contact_import, now=now)
+            recorded = consent.record_import(merged.taken, contact_import=contact_import, now=now)
+            ContactImport.objects.filter(pk=contact_import.pk).update(consents=F("consents") + recorded)
 
 
 def _held(import_id: int, *, token: uuid.UUID) -> "QuerySet[ContactImport]":

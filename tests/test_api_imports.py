@@ -71,7 +71,9 @@ def test_a_file_goes_from_upload_to_undo(api):
     importing.run(ContactImport.objects.get().pk)
     report = api.get(f"{URL}{ref}/").json()
     assert (report["state"], report["percent"]) == ("finished", 100)
-    assert report["counts"] == {"created": 2, "updated": 0, "duplicate": 1, "invalid": 1, "suppressed": 0}
+    assert report["counts"] == {
+        "created": 2, "updated": 0, "duplicate": 1, "invalid": 1, "suppressed": 0, "consents": 2,
+    }  # fmt: skip
     problems = api.get(f"{URL}{ref}/problems/").json()
     assert [(one["line"], one["column"]) for one in problems["data"]] == [(3, "Mobile"), (4, "Mobile")]
     assert ContactList.objects.get(name="Spring").contacts.count() == 2

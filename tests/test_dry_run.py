@@ -193,6 +193,15 @@ def test_other_columns_take_the_forecast_away():
     assert (made.forecast, made.checked_at) == ({}, None)
 
 
+def test_a_file_that_is_discarded_leaves_no_cell_behind():
+    made = tried("phone\nbad\n")
+    assert made.problems.count() == 1
+
+    importing.cancel(made, now=NOW)
+
+    assert not made.problems.exists()
+
+
 def test_what_a_dry_run_met_is_forgotten_when_it_is_over(monkeypatch):
     monkeypatch.setattr(import_batches, "BATCH", 1)
     made = ready("phone,external id\n+12125550101,c1\n+12125550102,c2\n")
@@ -234,7 +243,8 @@ class Forecast(TestCase):
 
         told = {name: made.forecast.get(name, 0) for name in ("created", "updated", "duplicate", "invalid")}
         assert told == {name: getattr(made, name) for name in told}
-        assert made.forecast.get("consents", 0) == ConsentEvent.objects.filter(actor=made.ref).count()
+        assert made.forecast.get("consents", 0) == made.consents
+        assert made.consents == ConsentEvent.objects.filter(actor=made.ref).count()
         assert reasons(made) == foreseen
 
 

@@ -378,6 +378,7 @@ def test_consent_is_recorded_once_per_person_with_its_proof():
     made = done("phone\n+12125550101\n(212) 555-0101\nbad\n", brand=brand, claim=CLAIM)
     done("phone\n+12125550101\n", brand=brand, claim=CLAIM)
 
+    assert (made.consents, ContactImport.objects.latest("pk").consents) == (1, 0)
     [state] = ConsentState.objects.all()
     [event] = consent.history(phones.subscriber_key("+12125550101"))
     assert (state.purpose, state.basis, state.is_active, state.is_proven) == (

@@ -59,6 +59,7 @@ class ContactImport(PublicIdModel):
     duplicate = models.BigIntegerField(default=0)
     invalid = models.BigIntegerField(default=0)
     suppressed = models.BigIntegerField(default=0)  # imported, and still suppressed
+    consents = models.BigIntegerField(default=0)  # people whose consent was recorded by it
     # The dry run: how far it is, outcome → how many rows, and when it came to the end of the file.
     check_id = models.UUIDField(null=True)
     check_offset = models.BigIntegerField(default=0)
