@@ -54,7 +54,7 @@ class Holding(ABC):
 
         A part that does not say holds something of everybody.
         """
-        return {f"{self.title}": Exists(Contact.objects.filter(pk=OuterRef("pk")))}
+        return {self.title: Exists(Contact.objects.filter(pk=OuterRef("pk")))}
 
 
 _ALL: list[Holding] = []

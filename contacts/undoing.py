@@ -37,6 +37,7 @@ WITHIN = timedelta(days=1)  # of the import's end
 BATCH = 1_000
 ATTEMPTS = 3
 RUN = "contacts.tasks.undo_import"
+UNDER_HOLD = "List place: they are under a legal hold"
 CONFIRMED = "Consent: they confirmed it themselves"
 _CLOCKS_DIFFER = timedelta(minutes=1)  # at most, between hosts: in doubt something happened since
 
@@ -133,7 +134,7 @@ def _batch(contact_import: ContactImport, *, token: uuid.UUID) -> bool:
 def _progress(contact_import: ContactImport, taken: _Taken, *, now: datetime) -> dict[str, Any]:
     step = contact_import.undo_step
     done = contact_import.undo_done | {step: contact_import.undo_done.get(step, 0) + taken.count}
-    left = Counter(contact_import.undo_left) + taken.left
+    left = Counter(contact_import.undo_left) + taken.left  # which drops what is nought
     changes: dict[str, Any] = {"undo_done": done, "undo_left": dict(left)}
     if taken.cursor is not None:
         return {**changes, "undo_cursor": taken.cursor}
@@ -189,10 +190,13 @@ def _retraction(claim: ConsentEvent, *, now: datetime) -> ConsentEvent:
 
 def _take_back_places(contact_import: ContactImport, now: datetime) -> _Taken:
     made = ListMembership.objects.filter(added_import=contact_import.pk, pk__gt=contact_import.undo_cursor)
-    ids = list(made.order_by("pk").values_list("pk", flat=True)[:BATCH])
-    if not ids:
+    places = list(made.order_by("pk").values_list("pk", "contact__legal_hold")[:BATCH])
+    if not places:
         return _Taken(None)
-    return _Taken(ids[-1], ListMembership.objects.filter(pk__in=ids).delete()[0])
+    free = [pk for pk, hold in places if not hold]
+    taken = _Taken(places[-1][0], ListMembership.objects.filter(pk__in=free).delete()[0])
+    taken.left[UNDER_HOLD] = len(places) - len(free)
+    return taken
 
 
 def _take_back_people(contact_import: ContactImport, now: datetime) -> _Taken:

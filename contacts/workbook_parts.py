@@ -14,11 +14,13 @@ from types import TracebackType
 from typing import IO, Protocol
 from xml.parsers import expat
 
+from smsdesk import clock
 from smsdesk.errors import Invalid
 
 SMALL = 16 * 1_048_576  # styles, relations, the workbook itself, once unpacked
 LARGE = 768 * 1_048_576  # a sheet or the texts of a workbook, once unpacked
 MAX_DIRECTORY = 1_048_576  # bytes of the archive's directory: some 10,000 parts
+MAX_SECONDS = 180.0  # for a whole workbook: nothing that people fill in takes that long
 MAX_TOKEN = 2 * 1_048_576  # bytes of one tag with its attributes
 _PIECE = 65_536
 _END_OF_DIRECTORY = b"PK\x05\x06"
@@ -53,6 +55,7 @@ class Parts:
             self._archive = zipfile.ZipFile(file)
         except _BROKEN as error:
             raise unreadable() from error
+        self._elapsed = clock.Elapsed()
         self._members = {info.filename.lower(): info for info in self._archive.infolist()}
 
     def __enter__(self) -> "Parts":
@@ -80,7 +83,7 @@ class Parts:
                 while piece := part.read(_PIECE):
                     parser.Parse(piece, False)
                     fed += len(piece)
-                    if fed - max(parser.CurrentByteIndex, 0) > MAX_TOKEN:
+                    if fed - max(parser.CurrentByteIndex, 0) > MAX_TOKEN or self._elapsed.seconds() > MAX_SECONDS:
                         raise too_large()
                     yield
                 parser.Parse(b"", True)

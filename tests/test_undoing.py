@@ -184,6 +184,17 @@ def test_a_person_somebody_had_to_do_with_since_is_left_and_the_report_says_why(
     assert made.undo_left == {f"Person: {why}": 1}
 
 
+def test_of_a_person_under_a_legal_hold_nothing_goes():
+    made = done(TWO, contact_list=ContactList.objects.create(name="Spring"), claim=CLAIM)
+    hold_legally(ann(), made)
+
+    undone(made)
+
+    assert ListMembership.objects.get().contact == ann()
+    assert ConsentEvidence.objects.count() == 1
+    assert made.undo_left == {undoing.UNDER_HOLD: 1, "Person: they are under a legal hold": 1}
+
+
 def test_what_happened_before_the_import_keeps_nobody():
     """An erased person's opt-out outlives them; imported by mistake, they go again, and it stays."""
     brand = factories.brand()

@@ -9,7 +9,7 @@ import openpyxl
 import pytest
 from openpyxl.styles import NamedStyle
 
-from contacts import uploads, workbook_cells, workbooks
+from contacts import uploads, workbook_cells, workbook_parts, workbooks
 from contacts.models import Contact, ContactImport
 from smsdesk.errors import Invalid
 from tests.test_importing import counts, done, reasons, upload
@@ -295,6 +295,15 @@ def test_a_part_that_unpacks_to_too_much_is_refused_before_it_is_unpacked(monkey
 
     with pytest.raises(Invalid) as refused:
         lines(bomb)
+
+    assert refused.value.code == "workbook_too_large"
+
+
+def test_a_workbook_that_takes_too_long_is_refused(monkeypatch):
+    monkeypatch.setattr(workbook_parts, "MAX_SECONDS", 0)
+
+    with pytest.raises(Invalid) as refused:
+        lines(workbook(["phone"]))
 
     assert refused.value.code == "workbook_too_large"
 
