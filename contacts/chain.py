@@ -57,7 +57,8 @@ def reserved_ids(count: int) -> list[int]:
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             cursor.execute(
-                "SELECT nextval(pg_get_serial_sequence('contacts_consentevent', 'id')) FROM generate_series(1, %s)",
+                "SELECT nextval(ids.name) FROM generate_series(1, %s), "
+                "(SELECT pg_get_serial_sequence('contacts_consentevent', 'id')::regclass AS name OFFSET 0) AS ids",
                 [count],
             )
             return [row[0] for row in cursor.fetchall()]

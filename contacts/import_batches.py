@@ -1,13 +1,14 @@
 """The file of an import in batches of records: what the import takes in one transaction, and its dry run too."""
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import islice
 
 from contacts import mapping, reading, uploads
 from contacts.models import ContactImport, ImportProblem
 
-BATCH = 1_000
+BATCH = 2_000
 
 
 @dataclass(slots=True)
@@ -38,19 +39,33 @@ def reader(contact_import: ContactImport) -> mapping.Reader:
 
 
 def batches(contact_import: ContactImport, *, offset: int, line: int) -> Iterator[Batch]:
+    """While the database works on one batch, a thread makes the next one's records into people.
+
+    The thread only computes. What it is given is read here, by whoever asks, on their connection.
+    """
     rows, take = records(contact_import, offset=offset, line=line), reader(contact_import)
-    begin = offset
-    while some := list(islice(rows, BATCH)):
-        batch = Batch(begin, some[-1].end, some[-1].end_line)
-        for record in some:
-            outcome = take.read(record)
-            batch.problems.extend(outcome.problems)
-            if outcome.person:
-                batch.people.append(outcome.person)
-            else:
-                batch.invalid += 1
-        yield batch
-        begin = batch.end
+    ahead: Future[Batch] | None = None
+    with ThreadPoolExecutor(max_workers=1) as beside:
+        while some := list(islice(rows, BATCH)):
+            following = beside.submit(_batch, some, begin=offset, take=take)
+            offset = some[-1].end
+            if ahead:
+                yield ahead.result()
+            ahead = following
+        if ahead:
+            yield ahead.result()
+
+
+def _batch(rows: Sequence[reading.Record], *, begin: int, take: mapping.Reader) -> Batch:
+    batch = Batch(begin, rows[-1].end, rows[-1].end_line)
+    for record in rows:
+        outcome = take.read(record)
+        batch.problems.extend(outcome.problems)
+        if outcome.person:
+            batch.people.append(outcome.person)
+        else:
+            batch.invalid += 1
+    return batch
 
 
 def note(contact_import: ContactImport, problems: Sequence[mapping.Problem]) -> None:

@@ -15,7 +15,7 @@ from django.db.models import Q
 
 from contacts.mapping import Person, Problem
 from contacts.models import Contact, ContactImport, ListMembership, Suppression, ZoneSource
-from smsdesk import bulk_sql, phones
+from smsdesk import bulk_sql, phones, public_ids
 
 REPEATED = "The same phone stands in an earlier line of this file, which was taken."
 EXTERNAL_ID_TAKEN = "Another contact has this external id. Correct the id or the phone."
@@ -146,18 +146,20 @@ def _refuse_external_id(person: Person, *, columns: Mapping[str, str], merged: M
 def _insert(people: Sequence[Person], *, contact_import: ContactImport, now: datetime) -> dict[str, int]:
     """Subscriber key → contact id of those that are new; somebody else may add the same phone meanwhile."""
     # Sorted: two imports of the same new phones then wait for each other in one order only.
-    rows = sorted((_new(p, contact_import=contact_import, now=now) for p in people), key=itemgetter(0))
+    ids = public_ids.fresh(len(people))
+    rows = [_new(p, i, contact_import=contact_import, now=now) for p, i in zip(people, ids, strict=True)]
+    rows.sort(key=itemgetter(0))
     inserted = bulk_sql.insert_missing_rows(Contact, columns=_NEW, rows=rows, returning=("subscriber_key", "id"))
     return dict(inserted)
 
 
-def _new(person: Person, *, contact_import: ContactImport, now: datetime) -> tuple[Any, ...]:
+def _new(person: Person, public_id: uuid.UUID, *, contact_import: ContactImport, now: datetime) -> tuple[Any, ...]:
     """The values of `_NEW`."""
     values, phone = person.fields, person.phone
     zone = values.get("time_zone", "")
     return (
         phone.subscriber_key,
-        uuid.uuid4(),
+        public_id,
         phone.e164,
         phone.region,
         values.get("name", ""),

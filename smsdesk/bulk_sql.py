@@ -8,6 +8,8 @@ import json
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
+from itertools import repeat
+from operator import is_
 from typing import Any
 from uuid import UUID
 
@@ -164,7 +166,7 @@ def _unnested(fields: Sequence[Any], columns: Sequence[list[Any]]) -> tuple[str,
     shared_parameters: list[Any] = []
     for position, (field, column) in enumerate(zip(fields, columns, strict=True)):
         first, kind, name = column[0], _postgres_type(field), _quoted(field.column)
-        if position and all(value is first for value in column):
+        if position and all(map(is_, column, repeat(first))):
             shared.append(f", %s::{kind} AS {name}")
             shared_parameters.append(json.dumps(first) if _is_json(field) and first is not None else first)
         elif _is_json(field):
@@ -186,7 +188,7 @@ def _array(column: list[Any]) -> str | list[Any]:
     Left to the driver, each element is looked at and quoted alone, ten times slower.
     """
     kind = type(column[0])
-    if kind not in (str, int, UUID) or any(type(value) is not kind for value in column):
+    if kind not in (str, int, UUID) or set(map(type, column)) != {kind}:
         return column
     if kind is not str:
         return f"{{{','.join(map(str, column))}}}"
