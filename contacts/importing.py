@@ -21,7 +21,7 @@ from contacts.models import (
     ImportState,
     ListMembership,
 )
-from smsdesk import clock, phones, transitions, wakeups
+from smsdesk import clock, phones, processes, transitions, wakeups
 from smsdesk.errors import Invalid, WrongState
 
 KEPT_WAITING = timedelta(days=7)  # an uploaded file nobody starts
@@ -132,17 +132,22 @@ def run(import_id: int, *, seconds: float = import_lease.RUN_SECONDS) -> bool:
     contact_import = import_lease.win(import_id, state=ImportState.RUNNING, token=token)
     if contact_import is None:
         return False
+    with processes.old_objects_uncollected():
+        return _work(contact_import, token=token, seconds=seconds)
+
+
+def _work(contact_import: ContactImport, *, token: uuid.UUID, seconds: float) -> bool:
     elapsed = clock.Elapsed()
     try:
         for batch in import_batches.batches(contact_import, offset=contact_import.offset, line=contact_import.line):
             _write_persistently(contact_import, batch, token=token)
             if elapsed.seconds() >= seconds:
-                return import_lease.hand_back(import_id, state=ImportState.RUNNING, token=token)
-        _finish(import_id, token=token)
+                return import_lease.hand_back(contact_import.pk, state=ImportState.RUNNING, token=token)
+        _finish(contact_import.pk, token=token)
     except import_lease.Lost:
         return False
     except (IntegrityError, DataError) as error:
-        _fail(import_id, token=token, reason=f"The database refused a batch: {type(error).__name__}.")
+        _fail(contact_import.pk, token=token, reason=f"The database refused a batch: {type(error).__name__}.")
     return False
 
 

@@ -61,6 +61,8 @@ INVALID = Plan(NumberKind.INVALID, "", ())
 NOWHERE = "001"  # region of codes that are of no country
 _E164 = re.compile(r"\+[1-9][0-9]{4,14}")
 _CODES = {str(code): regions for code, regions in phonenumbers.COUNTRY_CODE_TO_REGION_CODE.items()}
+# The codes are prefix-free and have at most three digits.
+_CODE_OF = {f"{n}": code for n in range(100, 1_000) for code in _CODES if f"{n}".startswith(code)}
 _NUMBER_TYPES = {kind: getattr(phonenumbers.PhoneNumberType, kind.name) for kind in NumberKind if kind != "invalid"}
 _KINDS: dict[int, NumberKind] = {number_type: kind for kind, number_type in _NUMBER_TYPES.items()}
 # As the library asks for them; what is both fixed line and mobile comes before either.
@@ -77,27 +79,27 @@ def plain_plan(e164: str) -> Plan | None:
     """The plan of a number that the library reads as it is written; None: ask the library."""
     if not _E164.fullmatch(e164):
         return INVALID
-    code = next((e164[1:end] for end in (2, 3, 4) if e164[1:end] in _CODES), "")
+    code = _CODE_OF.get(e164[1:4], "")
     country = _country(code) if code else None
     if country is None:
         return None
     national = e164[1 + len(code) :]
     if _may_be_rewritten(country, national):
         return None
-    region = next((one for one in country.regions if _is_of(one, national)), None)
-    match = region.kinds.fullmatch(national) if region else None
-    if region is None or match is None:
-        return INVALID
-    return _said(str(match.lastgroup), region.name, _place(e164, code=code, kind=str(match.lastgroup)))
+    for region in country.regions:
+        if region.beginning is None or region.beginning.match(national):
+            match = region.kinds.fullmatch(national)
+            if match:
+                kind = str(match.lastgroup)
+                return _said(kind, region.name, _place(e164, code=code, kind=kind))
+            if region.beginning:
+                return INVALID
+    return INVALID
 
 
 def _may_be_rewritten(country: _Country, national: str) -> bool:
     touched = country.rewritten.match(national) if country.rewritten else None
     return touched is not None and bool(touched.end() or any(touched.groups()))
-
-
-def _is_of(region: _Region, national: str) -> bool:
-    return bool(region.beginning.match(national) if region.beginning else region.kinds.fullmatch(national))
 
 
 @lru_cache(maxsize=16_384)
