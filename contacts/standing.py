@@ -114,7 +114,7 @@ def _moment(event: ConsentEvent) -> tuple[datetime, bool, int]:
 
 def _grant(standing: Standing, event: ConsentEvent) -> None:
     is_own_act = ConsentSource(event.source).is_own_act and event.kind == EventKind.OPT_IN
-    if is_own_act:
+    if event.kind == EventKind.OPT_IN:
         _lift(standing, event)
     for purpose in event.purposes:
         if event.brand_id is None:
@@ -154,7 +154,7 @@ def _lift(standing: Standing, event: ConsentEvent) -> None:
         is_asked = purpose in event.purposes or EVERY in event.purposes or purpose == EVERY
         if brand_id not in (None, event.brand_id) or not is_asked:
             continue
-        if not ConsentSource(cause.source).is_lifted_by_own_act:
+        if not ConsentSource(event.source).lifts(ConsentSource(cause.source)):
             continue
         del standing.suppressions[scope]
         standing.lifted[scope] = event
@@ -186,13 +186,16 @@ def _suppress(standing: Standing, event: ConsentEvent) -> None:
     for purpose in event.purposes:
         scope = (event.brand_id, purpose)
         cause = standing.suppressions.get(scope)
-        # Twice is once; but a cause that the person's own return may not lift replaces one that it may.
-        if cause is None or (
-            ConsentSource(cause.source).is_lifted_by_own_act
-            and not ConsentSource(event.source).is_lifted_by_own_act
-        ):
+        if cause is None or _is_heavier(ConsentSource(event.source), than=ConsentSource(cause.source)):
             standing.suppressions[scope] = event
             standing.lifted.pop(scope, None)
+
+
+def _is_heavier(source: ConsentSource, *, than: ConsentSource) -> bool:
+    """Twice is once; but a refusal replaces an erasure, and one their return may not lift replaces one it may."""
+    if than == ConsentSource.ERASURE:
+        return source != ConsentSource.ERASURE
+    return than.is_lifted_by_own_act and not source.is_lifted_by_own_act
 
 
 def _end(standing: Standing, event: ConsentEvent, *, is_opted_out: bool) -> None:

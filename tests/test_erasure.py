@@ -317,3 +317,41 @@ def test_an_erasure_beside_stops_and_grants_ends_suppressed_with_an_unbroken_cha
     assert not ConsentState.objects.filter(is_active=True).exists()
     assert chain.first_break() is None
     assert rebuilding.first_difference() is None
+
+
+# --- coming back after an erasure -------------------------------------------------------------------------
+
+
+def came_back(brand, *, source=ConsentSource.WEB_FORM):
+    """The same phone, as a fresh contact, opts in a day later."""
+    fresh = factories.contact(PHONE)
+    opt_in(fresh, brand, at=NOW + timedelta(days=1), source=source)
+    return may_i(fresh, brand)
+
+
+def test_who_was_erased_and_never_refused_comes_back_by_a_form(person, sender):
+    erase(person)
+    assert came_back(sender.brand) == "OK"
+
+
+@pytest.mark.parametrize("source", [ConsentSource.API, ConsentSource.PAPER, ConsentSource.VERBAL])
+def test_nobody_else_brings_back_who_was_erased(person, sender, source):
+    erase(person)
+    assert came_back(sender.brand, source=source) == "SUPPRESSED"
+
+
+@pytest.mark.parametrize("brand_of", [lambda brand: brand, lambda brand: None])
+@pytest.mark.parametrize("hours", [-1, 0, 1])
+def test_a_stop_around_the_erasure_is_not_lifted_by_a_form(person, sender, brand_of, hours):
+    erased_at = NOW + timedelta(hours=2)
+    at = erased_at + timedelta(hours=hours)
+    if hours > 0:
+        erase(person, at=erased_at)
+        person = factories.contact(PHONE)
+    consent.opt_out(person, brand=brand_of(sender.brand), source=ConsentSource.TEXT, occurred_at=at, now=at)
+    if hours <= 0:
+        erase(person, at=erased_at)
+    else:
+        person.delete()
+    assert came_back(sender.brand) == "SUPPRESSED"
+    assert rebuilding.first_difference() is None

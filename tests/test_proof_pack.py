@@ -67,6 +67,7 @@ MAY = (
     "contacts.view_contact",
     "contacts.disclose_contact",
     "contacts.view_full_phone",
+    "contacts.view_contactnote",
     "campaigns.view_message_body",
     "inbound.view_conversation",
 )

@@ -62,6 +62,16 @@ class ConsentSource(models.TextChoices):
         """Proven to come from whoever holds the phone. Anybody can type any number into a web form."""
         return self in (ConsentSource.TEXT, ConsentSource.LINK)
 
+    def lifts(self, cause: "ConsentSource") -> bool:
+        """Whether an opt-in or START of this source lifts a suppression of that one.
+
+        An erasure keeps a number from being written to by accident; whoever erased it never refused anything, so a
+        form they fill in brings them back. A refusal yields only to the phone itself.
+        """
+        if cause == ConsentSource.ERASURE and self == ConsentSource.WEB_FORM:
+            return True
+        return self.is_own_act and cause.is_lifted_by_own_act
+
     @property
     def is_lifted_by_own_act(self) -> bool:
         """Whether the person's START lifts an opt-out of this source; a complaint or an employee's entry stands."""
