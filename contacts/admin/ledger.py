@@ -3,10 +3,14 @@
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.db.models import OuterRef, QuerySet, Subquery
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 
-from contacts.models import ConsentEvent, Suppression
+from contacts import suppression_views
+from contacts.models import ConsentEvent, Contact, Suppression
 from smsdesk import phones
 from smsdesk.admin import ReadOnlyModelAdmin
 from smsdesk.errors import DomainError
@@ -38,10 +42,31 @@ class _ByPhone(ReadOnlyModelAdmin):
 
 @admin.register(Suppression)
 class SuppressionAdmin(_ByPhone):
-    list_display = ["short_key", "brand_name", "purpose_name", "source", "since", "is_standing"]
+    list_display = ["short_key", "contact_link", "brand_name", "purpose_name", "source", "since", "is_standing"]
     list_filter = ["source", "brand", ("lifted_by", admin.EmptyFieldListFilter)]
     list_select_related = ["brand"]
     ordering = ["-id"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        owner = Contact.objects.filter(subscriber_key=OuterRef("subscriber_key"))
+        rows: QuerySet[Any] = super().get_queryset(request)
+        found: QuerySet[Any] = rows.annotate(
+            contact_pk=Subquery(owner.values("pk")[:1]), phone=Subquery(owner.values("phone")[:1])
+        )
+        return found
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return request.user.has_perm("contacts.add_suppression")
+
+    def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
+        return suppression_views.add(request)
+
+    @admin.display(description="Contact")
+    def contact_link(self, row: Any) -> SafeString | str:
+        if row.contact_pk is None:
+            return "none"
+        address = reverse("admin:contacts_contact_change", args=[row.contact_pk])
+        return format_html('<a href="{}">{}</a>', address, phones.mask(row.phone))
 
     @admin.display(description="Brand")
     def brand_name(self, suppression: Suppression) -> str:

@@ -13,9 +13,11 @@ from contacts.api.disclosures import Disclosures
 from contacts.api.exports import Exports
 from contacts.api.histories import Notes, Timelines
 from contacts.api.imports import ImportFiles, Imports
+from contacts.api.lists import Lists
 from contacts.api.rules import Rules
 from contacts.api.segments import Segments
 from contacts.api.statements import Statements
+from contacts.api.suppressions import Suppressions
 from contacts.api.tags import Tags
 from inbound.api.conversations import Conversations
 from inbound.api.holds import Holds
@@ -39,6 +41,9 @@ urlpatterns = [
     path("v1/contacts/by-external-id/<path:external_id>/", Contacts.as_view({"put": "upsert"})),
     path("v1/contacts/export/", Exports.as_view({"get": "export"})),
     path("v1/contacts/<str:id>/tags/", Tags.as_view({"post": "change"})),
+    path("v1/contacts/<str:id>/lists/", Lists.as_view({"post": "change"})),
+    path("v1/lists/", Lists.as_view({"get": "list", "post": "create"})),
+    path("v1/suppressions/", Suppressions.as_view({"get": "list", "post": "create"})),
     path("v1/tags/", Tags.as_view({"get": "list"})),
     path("v1/contacts/<str:id>/timeline/", Timelines.as_view({"get": "list"})),
     path("v1/contacts/<str:id>/notes/", Notes.as_view({"get": "list", "post": "create"})),
