@@ -74,8 +74,6 @@ def what_happened(event: ConsentEvent) -> str:
             return f"On {at}, the number was found to have a new owner; agreements of the earlier owner ended."
         case EventKind.OVERRIDE:
             return f"On {at}, this person stated where they live; quiet hours follow their word since."
-        case _:
-            return f"On {at}: {event.get_kind_display().lower()}."
 
 
 def recorded(event: ConsentEvent) -> str:
