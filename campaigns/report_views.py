@@ -178,7 +178,6 @@ def _recipients_context(request: HttpRequest, campaign: Campaign) -> dict[str, A
         "reason": reason,
         "paging": shown,
         "rows": [_row(message, gateway=_gateway(campaign)) for message in shown],
-        "shows_phones": request.user.has_perm("contacts.view_full_phone"),
         "states": OutboundState.choices,
     }
 

@@ -17,11 +17,25 @@ from smsdesk import phones
 from smsdesk.errors import DomainError
 
 MAY_TAG = "contacts.tag_contact"
+MAY_SEE_NUMBER = "contacts.view_full_phone"
 
 
 def page(request: HttpRequest, object_id: str) -> HttpResponse:
     contact = admission.visible(request, object_id)
     return _show(request, contact, opt_out_form=OptOutForm(), opt_in_form=OptInForm())
+
+
+@require_POST
+def reveal(request: HttpRequest, pk: int) -> HttpResponse:
+    """The number in full, for this one look; the log says who had it."""
+    contact = admission.visible(request, str(pk))
+    admission.require(request, MAY_SEE_NUMBER)
+    audit.note(contact, "Looked at the full number.", by=request.user)
+    number = phones.display(contact.phone)
+    if request.headers.get("HX-Request"):
+        return TemplateResponse(request, "contacts/_phone.html", {"contact": contact, "number": number})
+    messages.info(request, f"The number is {number}.")
+    return redirect("admin:contacts_contact_change", contact.pk)
 
 
 @require_POST
@@ -90,13 +104,13 @@ def _show(
     now = timezone.now()
     instant = InstantForm(request.GET if "at" in request.GET else None)
     at: datetime = (instant.is_valid() and instant.cleaned_data["at"]) or now
-    may_see = request.user.has_perm("contacts.view_full_phone")
     context: dict[str, Any] = {
         **admin.site.each_context(request),
         "opts": Contact._meta,
         "title": contact.name or "Contact",
         "contact": contact,
-        "number": phones.display(contact.phone) if may_see else phones.mask(contact.phone),
+        "number": phones.mask(contact.phone),
+        "may_reveal": request.user.has_perm(MAY_SEE_NUMBER),
         "local_times": outlook.local_times(contact, at=now),
         "lists": contact.lists.order_by("name"),
         "answers": outlook.answers(contact, brands=Brand.objects.order_by("name"), at=at),

@@ -44,13 +44,12 @@ def erase(request: HttpRequest, pk: int) -> HttpResponse:
     if request.method == "POST" and form.is_valid() and _erased(request, contact, form):
         messages.success(request, "Erased. The number stays suppressed until the person themselves opts in again.")
         return redirect("admin:contacts_contact_changelist")
-    may_see = request.user.has_perm("contacts.view_full_phone")
     context: dict[str, Any] = {
         **admin.site.each_context(request),
         "opts": Contact._meta,
         "title": "Erase a person",
         "contact": contact,
-        "number": phones.display(contact.phone) if may_see else phones.mask(contact.phone),
+        "number": phones.mask(contact.phone),
         "doomed": erasure.preview(contact),
         "form": form,
     }

@@ -62,7 +62,6 @@ class OutboundMessageAdmin(ReadOnlyModelAdmin):
         rows: QuerySet[Any] = super().get_queryset(request)
         rows = rows.annotate(
             shows_body=Value(request.user.has_perm("campaigns.view_message_body")),
-            shows_phone=Value(request.user.has_perm("contacts.view_full_phone")),
         )
         return rows
 
@@ -81,7 +80,7 @@ class OutboundMessageAdmin(ReadOnlyModelAdmin):
 
     @admin.display(description="Number")
     def number(self, message: Any) -> str:
-        return message.phone if message.shows_phone else phones.mask(message.phone)
+        return phones.mask(message.phone)
 
     @admin.display(description="State", ordering="state")
     def pill(self, message: OutboundMessage) -> SafeString:

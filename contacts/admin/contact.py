@@ -49,8 +49,7 @@ class ContactAdmin(BaseModelAdmin):
         return fields if obj else ["phone", *fields]
 
     def get_list_display(self, request: HttpRequest) -> Any:
-        number = "full_phone" if may_see_phones(request) else "masked_phone"
-        return ["who", number, "country", "tag_names", "external_id", "language", "added"]
+        return ["who", "masked_phone", "country", "tag_names", "external_id", "language", "added"]
 
     def get_list_display_links(self, request: HttpRequest, list_display: Any) -> Any:
         return ["who"]
@@ -89,6 +88,7 @@ class ContactAdmin(BaseModelAdmin):
             path("<int:pk>/opt-out/", wrap(contact_views.opt_out), name="contacts_contact_opt_out"),
             path("duplicates/", wrap(merge_views.suggestions), name="contacts_contact_duplicates"),
             path("<int:pk>/merge/", wrap(merge_views.merge), name="contacts_contact_merge"),
+            path("<int:pk>/reveal/", wrap(contact_views.reveal), name="contacts_contact_reveal"),
             path("<int:pk>/timeline/", wrap(timeline_views.older), name="contacts_contact_timeline"),
             path("<int:pk>/notes/", wrap(note_views.change), name="contacts_contact_notes"),
             path("<int:pk>/tags/", wrap(tag_views.change), name="contacts_contact_tags"),
@@ -133,10 +133,6 @@ class ContactAdmin(BaseModelAdmin):
     @admin.display(description="Added", ordering="created_at")
     def added(self, contact: Contact) -> str:
         return f"{timezone.localtime(contact.created_at):%Y-%m-%d %H:%M}"
-
-    @admin.display(description="Phone")
-    def full_phone(self, contact: Contact) -> str:
-        return phones.display(contact.phone)
 
     @admin.display(description="Phone")
     def masked_phone(self, contact: Contact) -> str:
