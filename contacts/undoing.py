@@ -65,6 +65,8 @@ def start(contact_import: ContactImport, *, now: datetime) -> None:
         "undo_done": {},
         "undo_left": {},
         "failure": "",
+        "token": None,
+        "lease_until": None,
     }
     with transaction.atomic():
         row = ContactImport.objects.filter(_may_be_undone(now), pk=contact_import.pk)
@@ -113,7 +115,7 @@ def _batch(contact_import: ContactImport, *, token: uuid.UUID) -> bool:
     with transaction.atomic():
         now = clock.database_now()
         taken = _STEPS[contact_import.undo_step](contact_import, now)
-        changes = _progress(contact_import, taken, now=now)
+        changes = _progress(contact_import, taken)
         held = import_lease.held(contact_import.pk, state=ImportState.UNDOING, token=token)
         behind = held.filter(undo_step=contact_import.undo_step, undo_cursor=contact_import.undo_cursor)
         is_over = taken.cursor is None and contact_import.undo_step == UndoStep.PEOPLE
@@ -131,7 +133,7 @@ def _batch(contact_import: ContactImport, *, token: uuid.UUID) -> bool:
     return not is_over
 
 
-def _progress(contact_import: ContactImport, taken: _Taken, *, now: datetime) -> dict[str, Any]:
+def _progress(contact_import: ContactImport, taken: _Taken) -> dict[str, Any]:
     step = contact_import.undo_step
     done = contact_import.undo_done | {step: contact_import.undo_done.get(step, 0) + taken.count}
     left = Counter(contact_import.undo_left) + taken.left  # which drops what is nought
