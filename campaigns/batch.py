@@ -18,8 +18,9 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
+from django.utils import timezone
 
-from campaigns import eligibility, lanes, rendering
+from campaigns import eligibility, lanes, preference_links, rendering
 from campaigns.models import Campaign, OutboundMessage, OutboundState, Priority, Sender
 from campaigns.times import TIMES
 from contacts.models import Contact
@@ -176,6 +177,8 @@ def _render(row: Row, batch: Batch) -> None:
         row.body, row.encoding, row.parts = row.text, measure.encoding, measure.parts
         return
     person = row.person
+    template = rendering.compile(campaign.body)
+    link = preference_links.of_message(row.public_id, now=timezone.now()) if template.may_link_out else ""
     values = rendering.fields_of(
         {
             "name": person.name,
@@ -185,8 +188,9 @@ def _render(row: Row, batch: Batch) -> None:
             "attributes": person.attributes,
         },
         brand=batch.sender.brand.name,
+        link=link,
     )
-    rendered = rendering.compile(campaign.body).render(values)
+    rendered = template.render(values)
     row.body, row.encoding, row.parts = rendered.body, rendered.encoding, rendered.parts
     row.refusal, row.missing = rendered.code, rendered.missing
 

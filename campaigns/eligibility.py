@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
+from campaigns import rendering
 from campaigns.models import Campaign, CampaignState, OutboundMessage, Sender
 from contacts import facts, gathering, permission, reply_lint
 from contacts.gathering import PERSON_FIELDS, Person
@@ -87,6 +88,7 @@ def context_of(
     return replace(
         context,
         age_min=max(ages, default=None),
+        has_optout_link=rendering.links_out(campaign.body),
         restricted=campaign.get_restricted_display().lower() if campaign.restricted else "",
         when_capped=campaign.when_capped,
     )

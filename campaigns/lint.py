@@ -7,7 +7,7 @@ Sources: compliance notes, section 6 (CTIA, 47 CFR 64.1200, PECR 22, carriers' c
 import re
 from dataclasses import dataclass
 
-from campaigns import rendering
+from campaigns import preference_links, rendering
 from campaigns.models import Campaign, Sender, SenderKind
 from contacts import routes, wording
 from contacts.models import Brand, Purpose
@@ -47,7 +47,7 @@ def check(campaign: Campaign, *, body: str) -> list[Finding]:
     found = [
         *_links(folded),
         *_identity(folded, campaign),
-        *_way_out(folded, campaign),
+        *_way_out(folded, campaign, links_out=rendering.links_out(body)),
         *_declared(folded, campaign),
         *_route(campaign.sender),
     ]
@@ -65,7 +65,8 @@ def sample(body: str, *, brand: Brand | None) -> str:
         "language": "en",
         "attributes": {name: name for name in names},
     }
-    rendered = template.render(rendering.fields_of(contact, brand=brand.name if brand else "brand"))
+    values = rendering.fields_of(contact, brand=brand.name if brand else "brand", link=preference_links.example())
+    rendered = template.render(values)
     return rendered.body or body
 
 
@@ -95,7 +96,7 @@ def _identity(folded: str, campaign: Campaign) -> list[Finding]:
     return [Finding("CONTENT_NO_BRAND", message, f"Begin with “{brand.name}:” or {{{{ brand }}}}.", True)]
 
 
-def _way_out(folded: str, campaign: Campaign) -> list[Finding]:
+def _way_out(folded: str, campaign: Campaign, *, links_out: bool) -> list[Finding]:
     findings = []
     sender = campaign.sender
     is_named = sender is not None and sender.kind == SenderKind.ALPHANUMERIC
@@ -108,10 +109,11 @@ def _way_out(folded: str, campaign: Campaign) -> list[Finding]:
         findings.append(Finding("NO_OPTOUT_PATH", message, "Choose a sender with a number.", True))
     if campaign.purpose != Purpose.MARKETING:
         return findings
-    if is_named:
+    if is_named and not links_out:
         message = f"People cannot answer the name {sender} and the text has no opt-out link."
-        findings.append(Finding("NO_OPTOUT_PATH", message, "Choose a sender with a number for marketing.", True))
-    elif not wording.tells_how_to_stop(folded):
+        cure = "Add {{ optout_link }}, outside of any condition, or choose a sender with a number."
+        findings.append(Finding("NO_OPTOUT_PATH", message, cure, True))
+    elif not is_named and not wording.tells_how_to_stop(folded):
         message = "A marketing text must say how to opt out."
         findings.append(Finding("CONTENT_NO_OPTOUT", message, f"Add “{OPTOUT_LINE}”.", True))
     return findings

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from django.db.models import QuerySet
 
-from campaigns import audience, rendering
+from campaigns import audience, preference_links, rendering
 from campaigns.models import Campaign
 from contacts.models import Contact
 from smsdesk import sms_text
@@ -51,9 +51,9 @@ def of(campaign: Campaign, *, body: str, pick: str, contact_id: int | None, now:
 
 
 def _values(contact: Contact | None, campaign: Campaign) -> dict[str, object]:
-    brand = campaign.brand.name if campaign.brand else "Your brand"
+    brand, link = campaign.brand.name if campaign.brand else "Your brand", preference_links.example()
     if contact is None:
-        return rendering.fields_of({"name": "Alex Doe", "language": "en", "country": "US"}, brand=brand)
+        return rendering.fields_of({"name": "Alex Doe", "language": "en", "country": "US"}, brand=brand, link=link)
     known = {
         "name": contact.name,
         "external_id": contact.external_id,
@@ -61,7 +61,7 @@ def _values(contact: Contact | None, campaign: Campaign) -> dict[str, object]:
         "language": contact.language,
         "attributes": contact.attributes,
     }
-    return rendering.fields_of(known, brand=brand)
+    return rendering.fields_of(known, brand=brand, link=link)
 
 
 def _person(

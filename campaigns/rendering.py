@@ -18,9 +18,11 @@ from liquid.exceptions import LiquidError
 
 from campaigns import liquid_sandbox
 from smsdesk import sms_text
+from smsdesk.errors import Invalid
 
 # What a text may name of a contact, besides its attributes.
-FIELDS = ("first_name", "name", "external_id", "country", "language", "brand")
+LINKS = ("preference_link", "optout_link")  # the page on which a person chooses, or stops everything
+FIELDS = ("first_name", "name", "external_id", "country", "language", "brand", *LINKS)
 LONGEST_BODY = liquid_sandbox.LONGEST_BODY
 LONGEST_VALUE = 500
 
@@ -69,6 +71,12 @@ class Template:
         self._constant = None
         if self._steps is not None and not self.fields:
             self._constant = self._measured("".join(step.text for step in self._steps), ())
+        # In a text with conditions nobody can tell: such a one is not relied on to carry it.
+        self.always_links_out = any(step.key in LINKS and not step.owner for step in self._steps or ())
+
+    @property
+    def may_link_out(self) -> bool:
+        return any(name in LINKS for name in self.fields)
 
     def render(self, values: Mapping[str, Any]) -> Rendered:
         """The text for one person; `values` come from `fields_of`. Never raises for what the values hold."""
@@ -130,10 +138,19 @@ def compile(body: str, *, attributes: frozenset[str] | None = None) -> Template:
     return template
 
 
-def fields_of(contact: Mapping[str, Any], *, brand: str) -> dict[str, Any]:
+def links_out(body: str) -> bool:
+    """Whether every text made from `body` carries the address of the person's own page."""
+    try:
+        return compile(body).always_links_out
+    except Invalid:
+        return False
+
+
+def fields_of(contact: Mapping[str, Any], *, brand: str, link: str = "") -> dict[str, Any]:
     """The values of one contact for `Template.render`, cleaned; an empty one is absent.
 
-    `contact` has name, external_id, country, language, attributes (as from `.values()`); more is ignored.
+    `contact` has name, external_id, country, language, attributes (as from `.values()`); more is ignored. `link`
+    is the address of the person's own page, made only where a text names it (`Template.may_link_out`).
     """
     values: dict[str, Any] = {}
     raw = contact.get("attributes")
@@ -150,6 +167,8 @@ def fields_of(contact: Mapping[str, Any], *, brand: str) -> dict[str, Any]:
     whole = values.get("name")
     _put(values, "first_name", whole.split(" ", 1)[0] if whole else None)
     _put(values, "brand", brand)
+    for name in LINKS:
+        _put(values, name, link)
     return values
 
 

@@ -3,6 +3,7 @@
 How a queued row leaves stands in `campaigns/batch.py`; which states may follow which, in `campaigns/states.py`.
 """
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -19,6 +20,7 @@ from campaigns.models import (
 )
 from campaigns.times import TIMES
 from contacts.models import Brand, Contact, Purpose
+from contacts.standing import EVERY
 from smsdesk import clock, sms_text, wakeups
 from smsdesk.errors import Invalid, WrongState
 from smsdesk.models import ApiKey, Heartbeat
@@ -114,8 +116,12 @@ def _live_drains() -> int:
     return Heartbeat.objects.filter(name__startswith="drain:", beat_at__gt=fresh).count()
 
 
-def cancel_for(contact: Contact, *, brand: Brand | None, code: str, now: datetime) -> int:
-    """Cancel what `brand` (None: every brand) has queued for this phone; the caller holds the contact's lock.
+def cancel_for(
+    contact: Contact, *, brand: Brand | None, code: str, now: datetime, purposes: Collection[str] = (EVERY,)
+) -> int:
+    """Cancel what `brand` (None: every brand) has queued for this phone and these purposes ("*": every one).
+
+    The caller holds the contact's lock.
 
     A row whose earlier submit may have gone out is parked instead, never called "cancelled".
     Messages the rules on STOP ask for (compliance) stay. Returns how many were taken out.
@@ -125,6 +131,8 @@ def cancel_for(contact: Contact, *, brand: Brand | None, code: str, now: datetim
     ).exclude(purpose=Purpose.COMPLIANCE)
     if brand is not None:
         queued = queued.filter(brand=brand)
+    if EVERY not in purposes:
+        queued = queued.filter(purpose__in=purposes)
     parked = queued.filter(outcome_open=True).update(state=OutboundState.PARKED, code=code)
     cancelled = queued.filter(outcome_open=False).update(
         state=OutboundState.CANCELLED, code=code, final_at=now, waiting_for=""

@@ -11,7 +11,7 @@ from typing import Any
 
 from django.db.models import QuerySet
 
-from campaigns import audience, eligibility, reasons, rendering
+from campaigns import audience, eligibility, preference_links, reasons, rendering
 from campaigns.models import Campaign
 from contacts.models import Contact, ListMembership
 from contacts.segments import rules
@@ -166,7 +166,8 @@ def _text(
         "language": person.language,
         "attributes": person.attributes,
     }
-    return template.render(rendering.fields_of(known, brand=brand))
+    link = preference_links.example() if template.may_link_out else ""
+    return template.render(rendering.fields_of(known, brand=brand, link=link))
 
 
 def _count(counts: dict[str, int], key: str) -> None:

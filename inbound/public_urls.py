@@ -2,9 +2,10 @@
 
 from django.urls import path
 
-from inbound import public_views
+from inbound import preference_views, public_views
 
 urlpatterns = [
     path("join/<str:ref>/", public_views.join, name="join"),
     path("join/<str:ref>/thanks/", public_views.joined, name="joined"),
+    path("p/<str:token>", preference_views.page, name="preferences"),
 ]

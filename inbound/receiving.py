@@ -57,7 +57,7 @@ def receive_all(account: GatewayAccount, texts: Sequence[InboundText], *, now: d
         for m in messages
         if m.intent == Intent.OPT_OUT and m.confidence != "review" and m.contact_id
     }
-    _wait_until_drained(stopped)
+    wait_until_drained(stopped)
     return messages
 
 
@@ -154,7 +154,8 @@ def _be_patient() -> None:
             cursor.execute("SET LOCAL lock_timeout = '7s'")
 
 
-def _wait_until_drained(subscriber_keys: set[str]) -> None:
+def wait_until_drained(subscriber_keys: set[str]) -> None:
+    """Return when no call for these phones can begin any more, or after 8 s; with no transaction open."""
     deadline = time.monotonic() + TIMES.stop_wait
     pause = 0.01
     waiting = {key for key in subscriber_keys if not sending.drained(key)}

@@ -270,10 +270,11 @@ def welcome(sign_up: SignUp, *, contact: Contact, now: datetime) -> OutboundMess
     return automatic.compliance(contact, sender=form.sender, kind=kind, text=text, now=now)
 
 
-def withdraw(contact: Contact, *, brand: Brand, now: datetime) -> None:
-    """STOP in place of YES: the question is answered, a YES that comes later is none to it."""
+def withdraw(contact: Contact, *, brand: Brand | None, now: datetime) -> None:
+    """An opt-out (brand None: of every one) in place of YES: a YES that comes later answers nothing."""
+    open_ones = SignUp.objects.filter(subscriber_key=contact.subscriber_key)
     transitions.move(
-        _of(contact, brand=brand),
+        open_ones if brand is None else open_ones.filter(brand=brand),
         origins=[SignUpState.ASKED],
         to=SignUpState.WITHDRAWN,
         changes={"done_at": now},

@@ -92,9 +92,11 @@ class NotStoredMiddleware:
 
 
 _NUMBER = re.compile(r"\+\d{7,15}\b")
+_PREFERENCE_LINK = re.compile(r"(/p/)[A-Za-z0-9_-]{20,40}\.[A-Za-z0-9_-]+")
 _HOOK_SECRET = re.compile(r"(/hooks/[^/\s\"]{1,40}/)[^/\s\"]+")
 
 
 def _redacted(_logger: object, _name: str, line: str) -> str:
     """The last step of every line: libraries and databases quote addresses and values that are not for a log."""
-    return _HOOK_SECRET.sub(r"\1***", _NUMBER.sub(lambda found: phones.mask(found[0]), line))
+    line = _PREFERENCE_LINK.sub(r"\1***", _HOOK_SECRET.sub(r"\1***", line))
+    return _NUMBER.sub(lambda found: phones.mask(found[0]), line)

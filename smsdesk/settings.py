@@ -215,6 +215,9 @@ SIGN_UP = {
     "reminder_hours": env.int("SMSDESK_SIGN_UP_REMINDER_HOURS", 24),
 }
 
+# How long the link in a text opens its person's page: the way out must work for 60 days (CASL).
+PREFERENCE_LINK_DAYS = env.int("SMSDESK_PREFERENCE_LINK_DAYS", 60)
+
 # --- People and sessions ------------------------------------------------------------------------------
 
 AUTHENTICATION_BACKENDS = [

@@ -21,6 +21,7 @@ from contacts.api.suppressions import Suppressions
 from contacts.api.tags import Tags
 from inbound.api.conversations import Conversations
 from inbound.api.holds import Holds
+from inbound.api.opt_in_forms import OptInForms, PreferenceLinks
 from smsdesk.api.docs import Docs, missing
 from smsdesk.api.me import Me
 
@@ -30,6 +31,7 @@ router.register("v1/messages", Messages, basename="messages")
 router.register("v1/conversations", Conversations, basename="conversations")
 router.register("v1/holds", Holds, basename="holds")
 router.register("v1/contacts", Contacts, basename="contacts")
+router.register("v1/opt-in-forms", OptInForms, basename="opt_in_forms")
 router.register("v1/segments", Segments, basename="segments")
 
 IMPORT_VERBS = ("start", "cancel", "resume", "undo")
@@ -55,6 +57,7 @@ urlpatterns = [
     path("v1/contacts/<str:id>/proof/", Disclosures.as_view({"get": "proof"})),
     path("v1/contacts/<str:id>/export/", Disclosures.as_view({"get": "export"})),
     path("v1/contacts/<str:id>/erasure/", Disclosures.as_view({"post": "erase"})),
+    path("v1/contacts/<str:id>/preference-link/", PreferenceLinks.as_view({"post": "create"})),
     path("v1/contacts/<str:id>/consents/", Consents.as_view({"get": "list", "post": "create"})),
     path("v1/imports/", ImportFiles.as_view({"get": "list", "post": "create"})),
     path("v1/imports/<str:id>/", Imports.as_view({"get": "retrieve"})),

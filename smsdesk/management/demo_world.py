@@ -11,7 +11,8 @@ from django.db import transaction
 from campaigns import accounts, lanes
 from campaigns.models import Campaign, GatewayAccount, GatewayKind, Sender, SenderKind
 from contacts.models import Brand, Contact, ContactList, Purpose
-from inbound.models import Conversation, Keyword, KeywordAction
+from inbound import opt_in_forms
+from inbound.models import Conversation, Keyword, KeywordAction, OptInForm
 from smsdesk.api import keys
 from smsdesk.management import demo_history, demo_people
 from smsdesk.models import Scope
@@ -33,6 +34,7 @@ def seed(*, password: str, credentials: dict[str, dict[str, str]], now: datetime
         sender = _sender(brand, INFOBIP, GatewayKind.INFOBIP, "+12125550199", credentials, is_default=True)
         _sender(brand, TWILIO, GatewayKind.TWILIO, "+13125550199", credentials, is_default=False)
         _keywords(brand)
+        _form(brand, sender, now=now)
         crowd = demo_people.seed(brand, sender=sender, now=now)
         demo_history.seed(crowd, sender=sender, marketer=staff["marko"], agent=staff["ivana"], now=now)
         _, key = keys.issue(name="Demo shop", owner=admin, scopes=Scope.values, is_test=True)
@@ -106,6 +108,15 @@ def _keywords(brand: Brand) -> None:
         ("HOURS", "{brand}: our stores are open Mon-Sat 9-20, Sun 10-14. Reply HELP for help, STOP to cancel."),
     ):
         Keyword.objects.create(word=word, brand=brand, action=KeywordAction.REPLY, reply=reply)
+
+
+def _form(brand: Brand, sender: Sender, *, now: datetime) -> None:
+    form = OptInForm(
+        name="Website", title="Offers by text, before anybody else", brand=brand, sender=sender,
+        purposes=[Purpose.MARKETING.value],
+    )  # fmt: skip
+    words = opt_in_forms.Draft(opt_in_forms.EXAMPLE, "https://acme.example/terms", "https://acme.example/privacy")
+    opt_in_forms.keep(form, draft=words, by="marko", now=now)
 
 
 def _entry(account: GatewayAccount, credentials: dict[str, str]) -> dict[str, object]:

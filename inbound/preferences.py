@@ -1,0 +1,204 @@
+"""What a person chooses on the page behind their link: less, at once; or, from a link we texted to them, more.
+
+Lowering is an opt-out like STOP: recorded, what is queued cancelled, and no call begins after the answer. Coming
+back needs the words of a form of that brand, ticked anew: the link proves that it is the phone's holder who reads.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import transaction
+from django.db.models import Q, QuerySet
+
+from campaigns import sending
+from campaigns.preference_links import Opened
+from contacts import bases, consent
+from contacts.models import Basis, Brand, ConsentSource, ConsentState, Contact, Purpose, Suppression
+from contacts.standing import EVERY
+from inbound import automatic, receiving, signing_up
+from inbound.form_pages import Page
+from inbound.handling import OPTED_OUT
+from inbound.models import OptInForm, Wording
+from smsdesk.errors import Conflict, NotPermitted
+
+_SHOWN = (Purpose.MARKETING, Purpose.TRANSACTIONAL)
+WORDS = {
+    Purpose.MARKETING.value: "Offers and news",
+    Purpose.TRANSACTIONAL.value: "Texts about your orders and appointments",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One thing this phone gets now."""
+
+    brand: Brand
+    purpose: str
+
+    @property
+    def key(self) -> str:
+        return f"{self.brand.pk}-{self.purpose}"
+
+    @property
+    def words(self) -> str:
+        return WORDS[self.purpose]
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What may be agreed to again: a form of a brand that this phone has to do with, in its newest words."""
+
+    form: OptInForm
+    wording: Wording
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """Who opened the page, from where, and where it stands (without the signed part, which opens it)."""
+
+    opened: Opened
+    ip: str
+    user_agent: str
+    url: str
+
+    @property
+    def source(self) -> ConsentSource:
+        return ConsentSource.LINK if self.opened.was_texted else ConsentSource.WEB_FORM
+
+
+def choices(contact: Contact, *, now: datetime) -> list[Choice]:
+    """What is sent to this phone now, by brand."""
+    states = ConsentState.objects.filter(
+        subscriber_key=contact.subscriber_key, is_active=True, purpose__in=_SHOWN
+    ).select_related("brand")
+    standing = list(_suppressions(contact).values_list("brand_id", "purpose"))
+    shown = []
+    for state in states.order_by("brand__name", "purpose"):
+        ends = state.expires_at or bases.ends_at(state.basis, state.occurred_at)
+        is_off = any(b in (None, state.brand_id) and p in (EVERY, state.purpose) for b, p in standing)
+        if not is_off and (ends is None or now < ends):
+            shown.append(Choice(state.brand, state.purpose))
+    return shown
+
+
+def offers(opened: Opened, *, now: datetime) -> list[Offer]:
+    """What this person may agree to here; nothing where the link does not prove that it is them."""
+    if not opened.was_texted:
+        return []
+    contact = opened.contact
+    on = {(choice.brand.pk, choice.purpose) for choice in choices(contact, now=now)}
+    states = ConsentState.objects.filter(subscriber_key=contact.subscriber_key)
+    is_known = Q(brand=opened.brand_id) | Q(brand__in=states.values("brand"))
+    forms = OptInForm.objects.filter(is_known, is_active=True).select_related("brand", "sender")
+    found = []
+    for form in forms.order_by("brand__name", "pk"):
+        wording = form.wording()
+        is_new = any((form.brand_id, purpose) not in on for purpose in form.purposes)
+        if wording is not None and is_new:
+            found.append(Offer(form, wording))
+    return found
+
+
+def lower(visit: Visit, *, shown: Collection[str], kept: Collection[str], now: datetime) -> int:
+    """End what was `shown` as sent and is not `kept` (keys of choices); how many queued messages were cancelled."""
+    contact = visit.opened.contact
+    cancelled = 0
+    with transaction.atomic():
+        _lock(contact)
+        given_up: dict[Brand, list[str]] = {}
+        for choice in choices(contact, now=now):
+            if choice.key in shown and choice.key not in kept:
+                given_up.setdefault(choice.brand, []).append(choice.purpose)
+        for brand, purposes in given_up.items():
+            act = f"switched off: {', '.join(WORDS[purpose] for purpose in purposes)}"
+            cancelled += _opt_out(visit, brand=brand, purposes=purposes, act=act, now=now)
+    if given_up:
+        receiving.wait_until_drained({contact.subscriber_key})
+    return cancelled
+
+
+def stop_all(visit: Visit, *, now: datetime) -> int:
+    """End everything of every brand; how many queued messages were cancelled."""
+    with transaction.atomic():
+        _lock(visit.opened.contact)
+        cancelled = _opt_out(visit, brand=None, purposes=(EVERY,), act="pressed “Stop all texts”", now=now)
+    receiving.wait_until_drained({visit.opened.contact.subscriber_key})
+    return cancelled
+
+
+def come_back(visit: Visit, form: OptInForm, *, page: Page, now: datetime) -> bool:
+    """Agree to what a form says; False where an opt-out stands that only a person of ours can look into.
+
+    Raises `NotPermitted` for a link that was not texted to this phone.
+    """
+    if not visit.opened.was_texted:
+        raise NotPermitted("link_not_texted", "This link can only switch off.", cure="Text START from your phone.")
+    contact, brand = visit.opened.contact, form.brand
+    purposes = [Purpose(purpose) for purpose in form.purposes]
+    with transaction.atomic():
+        _lock(contact)
+        proof = _proof(visit, wording=page.wording, act="ticked the box and sent the page")
+        consent.opt_in(
+            contact,
+            brand=brand,
+            purposes=purposes,
+            basis=Basis.EXPRESS_WRITTEN,
+            source=ConsentSource.LINK,
+            proof=proof,
+            occurred_at=now,
+            now=now,
+        )
+        consent.confirm(
+            contact,
+            brand=brand,
+            purposes=purposes,
+            source=ConsentSource.LINK,
+            proof=proof,
+            occurred_at=now,
+            now=now,
+        )
+        stands = _suppressions(contact).filter(Q(brand=None) | Q(brand=brand), purpose__in=(EVERY, *form.purposes))
+        if stands.exists():
+            return False
+        text = automatic.wording(form.welcome, brand=brand)
+        kind = f"{automatic.WELCOME}:{form.pk}"
+        automatic.compliance(contact, sender=form.sender, kind=kind, text=text, now=now)
+    return True
+
+
+def _opt_out(visit: Visit, *, brand: Brand | None, purposes: Collection[str], act: str, now: datetime) -> int:
+    contact = visit.opened.contact
+    consent.opt_out(
+        contact,
+        brand=brand,
+        purposes=purposes,
+        source=visit.source,
+        occurred_at=now,
+        now=now,
+        proof=_proof(visit, wording=None, act=act),
+    )
+    signing_up.withdraw(contact, brand=brand, now=now)
+    return sending.cancel_for(contact, brand=brand, code=OPTED_OUT, now=now, purposes=purposes)
+
+
+def _suppressions(contact: Contact) -> "QuerySet[Suppression]":
+    return Suppression.objects.filter(subscriber_key=contact.subscriber_key, lifted_by=None)
+
+
+def _lock(contact: Contact) -> None:
+    if not consent.lock([contact.pk]):
+        raise Conflict("contact_gone", "This link opens nothing any more.", cure="Text STOP to the number instead.")
+
+
+def _proof(visit: Visit, *, wording: Wording | None, act: str) -> consent.Proof:
+    version = f"{wording.form.ref}, wording {wording.number}, SHA-256 {wording.sha256}" if wording else ""
+    return consent.Proof(
+        wording=wording.shown if wording else "",
+        method="preference_page",
+        act=act,
+        source=visit.url,
+        ip=visit.ip,
+        user_agent=visit.user_agent,
+        document=version,
+    )
