@@ -16,6 +16,7 @@ from django.core import signing
 from django.utils.crypto import constant_time_compare
 
 from campaigns.models import OutboundMessage
+from contacts import belonging
 from contacts.models import Contact
 from smsdesk.errors import Invalid
 
@@ -77,10 +78,13 @@ def _opened(kind: bytes, public_id: UUID) -> Opened:
             raise _unknown()
         return Opened(contact, None, was_texted=False)
     message = OutboundMessage.objects.filter(public_id=public_id).select_related("contact").first()
-    # A contact that has taken over another one's messages is another phone than the one this was texted to.
-    if message is None or message.contact is None or message.subscriber_key != message.contact.subscriber_key:
+    if message is None or message.contact is None:
         raise _unknown()
-    return Opened(message.contact, message.brand_id, was_texted=True)
+    # Where contacts were merged, this went to another phone of the same person: it may lower, and not raise.
+    was_texted = message.subscriber_key == message.contact.subscriber_key
+    if not was_texted and message.subscriber_key not in belonging.keys_of(message.contact):
+        raise _unknown()
+    return Opened(message.contact, message.brand_id, was_texted=was_texted)
 
 
 def _address(whose: bytes, *, now: datetime) -> str:

@@ -11,7 +11,16 @@ from django.utils import timezone
 from campaigns import eligibility, lint, preference_links, rendering, sending
 from campaigns.models import MessageKind, OutboundMessage, OutboundState, Priority
 from contacts import chain, consent, rebuilding
-from contacts.models import Basis, ConsentEvent, ConsentSource, ConsentState, Contact, Purpose, Suppression
+from contacts.models import (
+    Basis,
+    ConsentEvent,
+    ConsentSource,
+    ConsentState,
+    Contact,
+    Purpose,
+    Suppression,
+    UnitedPhone,
+)
 from inbound import form_pages, signing_up
 from inbound.models import SignUp
 from smsdesk import observability
@@ -162,6 +171,20 @@ def test_a_message_that_was_texted_to_another_phone_opens_nothing(person, form):
 def test_no_log_line_shows_the_link(person):
     line = observability._redacted(None, "", f'{{"event": "GET {handed_out(person)} 200"}}')
     assert line == '{"event": "GET /p/*** 200"}'
+
+
+def test_a_link_that_went_to_a_phone_of_somebody_who_was_merged_can_stop_and_not_bring_back(person, form):
+    url, kept = texted(person, form), factories.contact()
+    now = timezone.now()
+    UnitedPhone.objects.create(
+        contact=kept, subscriber_key=person.subscriber_key, phone=person.phone, united_at=now
+    )
+    OutboundMessage.objects.update(contact=kept)
+    Contact.objects.filter(pk=person.pk).delete()
+    assert "can only switch off" in Client().get(url).content.decode()
+    assert Client().post(url, {"do": "stop"}).status_code == 200
+    stopped = Suppression.objects.filter(lifted_by=None).values_list("subscriber_key", flat=True)
+    assert set(stopped) == {kept.subscriber_key, person.subscriber_key}
 
 
 # --- less -----------------------------------------------------------------------------------------------

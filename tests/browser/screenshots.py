@@ -130,6 +130,20 @@ def closed_day(page: Page, demo: demo_desk.Demo) -> None:
     page.goto(f"{demo.url}/admin/contacts/closedday/add/")
 
 
+def opt_in_forms(page: Page, demo: demo_desk.Demo) -> None:
+    page.goto(f"{demo.url}/admin/inbound/optinform/")
+
+
+def opt_in_form(page: Page, demo: demo_desk.Demo) -> None:
+    opt_in_forms(page, demo)
+    page.locator("#result_list tbody th a").first.click()
+    page.locator("details summary").first.click()
+
+
+def sign_ups(page: Page, demo: demo_desk.Demo) -> None:
+    page.goto(f"{demo.url}/admin/inbound/signup/")
+
+
 MAIN: tuple[Visit, ...] = (dashboard, contacts, contact, imports, wizard, report, inbox, handsets)
 MORE: tuple[Visit, ...] = (
     audience,
@@ -146,6 +160,9 @@ MORE: tuple[Visit, ...] = (
     frequency_cap,
     closed_day,
     login,
+    opt_in_forms,
+    opt_in_form,
+    sign_ups,
 )
 CSV = (
     b"phone,first name,city\n+1 213 555 0160,Nora,Los Angeles\n(312) 555-0161,Otto,Chicago\n"
