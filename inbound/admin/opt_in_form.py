@@ -147,7 +147,8 @@ class OptInFormAdmin(BaseModelAdmin):
     @admin.display(description="address")
     def address(self, row: OptInForm) -> SafeString:
         public, preview = signing_up.form_url(row), reverse("admin:inbound_optinform_preview", args=[row.pk])
-        return format_html('<a href="{}">{}</a><br><a href="{}">Preview</a>', public, public, preview)
+        shape = '<p><a href="{}">{}</a></p><p><a class="button quiet" href="{}">Preview</a></p>'
+        return format_html(shape, public, public, preview)
 
     @admin.display(description="versions")
     def versions(self, row: OptInForm) -> SafeString:
