@@ -160,6 +160,16 @@ def test_a_profile_is_chosen_and_given_up_on_the_list(root, sender):
     assert ask(to=NEW_YORKER, purpose="marketing", at="2026-11-24T13:30:00Z").json()["outcome"] == "allowed"
 
 
+def test_the_list_offers_the_profiles_to_whom_may_choose(root, sender):
+    address = reverse("admin:contacts_quiethoursrule_changelist")
+    assert "Use it" in root.get(address).content.decode()
+    reader = Client()
+    reader.force_login(factories.staff("contacts.view_quiethoursrule"))
+    page = reader.get(address).content.decode()
+    assert "US-simple alone" in page
+    assert "Use it" not in page
+
+
 def test_a_profile_of_another_country_is_refused(root, sender):
     assert "There is no such profile" in choose(root, "FR-af2m2026")
     assert not QuietHoursRule.objects.exclude(replaces="").filter(is_active=True).exists()

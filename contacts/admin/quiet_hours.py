@@ -34,7 +34,12 @@ class QuietHoursRuleAdmin(BaseModelAdmin):
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         page: HttpResponse = super().changelist_view(
-            request, {**(extra_context or {}), "profile_choices": profiles.choices()}
+            request,
+            {
+                **(extra_context or {}),
+                "profile_choices": profiles.choices(),
+                "may_choose": self.has_change_permission(request),
+            },
         )
         return page
 
