@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from campaigns import sending
 from campaigns.models import OutboundMessage
@@ -25,4 +25,5 @@ class Messages(uniting.Part):
         self._of(other).update(contact=kept)
 
     def _of(self, contact: Contact) -> "QuerySet[OutboundMessage]":
-        return OutboundMessage.objects.filter(subscriber_key=contact.subscriber_key)
+        """Also those of phones that were merged into it before."""
+        return OutboundMessage.objects.filter(Q(contact=contact.pk) | Q(subscriber_key=contact.subscriber_key))

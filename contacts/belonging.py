@@ -17,24 +17,37 @@ def keys_of(contact: Contact) -> tuple[str, ...]:
 
 
 def others_of(keys: Collection[str]) -> dict[str, str]:
-    """Every other phone of the people who have these: subscriber key → phone."""
-    owners = _owners(Contact.objects.filter(bulk_sql.among("subscriber_key", keys)), keys=list(keys))
+    """Every other phone of the people who have these: subscriber key → phone.
+
+    From tie to tie: a phone that is a contact again may have been merged with a third one.
+    """
     found: dict[str, str] = {}
-    for owner in Contact.objects.filter(pk__in=owners).prefetch_related("united_phones") if owners else ():
-        found[owner.subscriber_key] = owner.phone
-        found |= {one.subscriber_key: one.phone for one in owner.united_phones.all()}
+    fresh = list(keys)
+    while fresh and (
+        owners := _owners(Contact.objects.filter(bulk_sql.among("subscriber_key", fresh)), keys=fresh)
+    ):
+        near: dict[str, str] = {}
+        for owner in Contact.objects.filter(pk__in=owners).prefetch_related("united_phones"):
+            near[owner.subscriber_key] = owner.phone
+            near |= {one.subscriber_key: one.phone for one in owner.united_phones.all()}
+        fresh = [key for key in near if key not in found and key not in keys]
+        found |= near
     return {key: phone for key, phone in found.items() if key not in keys}
 
 
 def with_relatives(ids: Collection[int]) -> set[int]:
     """These contacts, and those that share a person with one of them: an opt-out of one is written for all."""
-    chosen = Contact.objects.filter(pk__in=ids)
-    owners = _owners(chosen, keys=chosen.values("subscriber_key"))
-    if not owners:
-        return set(ids)
-    keys = UnitedPhone.objects.filter(contact__in=owners).values("subscriber_key")
-    again = Contact.objects.filter(subscriber_key__in=keys).values_list("pk", flat=True)
-    return {*ids, *owners, *again}
+    found, fresh = set(ids), set(ids)
+    while fresh:
+        chosen = Contact.objects.filter(pk__in=fresh)
+        owners = _owners(chosen, keys=chosen.values("subscriber_key"))
+        if not owners:
+            break
+        keys = UnitedPhone.objects.filter(contact__in=owners).values("subscriber_key")
+        again = Contact.objects.filter(subscriber_key__in=keys).values_list("pk", flat=True)
+        fresh = {*owners, *again} - found
+        found |= fresh
+    return found
 
 
 def _owners(contacts: Any, *, keys: Any) -> set[int]:

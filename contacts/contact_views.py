@@ -121,7 +121,7 @@ def _show(
         "history": outlook.history(contact),
         "opt_out_form": opt_out_form,
         "opt_in_form": opt_in_form,
-        "other_numbers": [phones.mask(one.phone) for one in contact.united_phones.order_by("pk")],
+        "other_numbers": [phones.mask(one.phone) for one in contact.united_phones.exclude(phone="").order_by("pk")],
         **tags_shown(request, contact),
         **note_views.shown(request, contact),
         **timeline_views.shown(request, contact, cursor=""),

@@ -98,7 +98,9 @@ class Person(Holding):
             "attributes": contact.attributes,
             "lists": sorted(contact.lists.values_list("name", flat=True)),
             "tags": sorted(contact.tags.values_list("name", flat=True)),
-            "other_phones": list(contact.united_phones.order_by("pk").values_list("phone", flat=True)),
+            "other_phones": list(
+                contact.united_phones.exclude(phone="").order_by("pk").values_list("phone", flat=True)
+            ),
             "legal_hold": contact.legal_hold,
             "last_inbound_at": contact.last_inbound_at,
             "created_at": contact.created_at,
@@ -109,6 +111,8 @@ class Person(Holding):
         return 1
 
     def erase(self, contact: Contact, *, now: datetime) -> None:
+        # The tie to another contact of the person stays, by key alone.
+        UnitedPhone.objects.filter(subscriber_key=contact.subscriber_key).update(phone="")
         contact.delete()
 
     def traces(self, made_by: ContactImport, *, since: datetime) -> Traces:

@@ -186,16 +186,10 @@ def _suppress(standing: Standing, event: ConsentEvent) -> None:
     for purpose in event.purposes:
         scope = (event.brand_id, purpose)
         cause = standing.suppressions.get(scope)
-        if cause is None or _is_heavier(ConsentSource(event.source), than=ConsentSource(cause.source)):
+        # Twice is once.
+        if cause is None or ConsentSource(event.source).outweighs(ConsentSource(cause.source)):
             standing.suppressions[scope] = event
             standing.lifted.pop(scope, None)
-
-
-def _is_heavier(source: ConsentSource, *, than: ConsentSource) -> bool:
-    """Twice is once; but a refusal replaces an erasure, and one their return may not lift replaces one it may."""
-    if than == ConsentSource.ERASURE:
-        return source != ConsentSource.ERASURE
-    return than.is_lifted_by_own_act and not source.is_lifted_by_own_act
 
 
 def _end(standing: Standing, event: ConsentEvent, *, is_opted_out: bool) -> None:

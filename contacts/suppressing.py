@@ -61,7 +61,7 @@ def already(keys: Collection[str], *, refusal: Refusal) -> set[str]:
     found: dict[str, set[tuple[int | None, str]]] = {}
     rows = Suppression.objects.filter(bulk_sql.among("subscriber_key", keys), lifted_by=None)
     for key, brand, purpose, source in rows.values_list("subscriber_key", "brand_id", "purpose", "source"):
-        if not ConsentSource(source).is_lifted_by_own_act or refusal.source.is_lifted_by_own_act:
+        if not refusal.source.outweighs(ConsentSource(source)):
             found.setdefault(key, set()).add((brand, purpose))
     return {key for key, scopes in found.items() if needed <= scopes}
 

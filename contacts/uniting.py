@@ -104,12 +104,12 @@ def unite(kept: Contact, other: Contact, *, by: User, actor: str, now: datetime)
             part.unite(kept, other, now=now)
         fields = _complete(kept, other)
         UnitedPhone.objects.filter(contact=other).update(contact=kept)
-        UnitedPhone.objects.get_or_create(
+        UnitedPhone.objects.update_or_create(
             contact=kept, subscriber_key=other.subscriber_key, defaults={"phone": other.phone, "united_at": now}
         )
         said = f"Merged {other.ref} ({phones.mask(other.phone)}) into this contact."
         if other.external_id and other.external_id != kept.external_id:
-            said += f" Its external id {other.external_id} was given up."
+            said += " Its external id was given up."  # not which: the log outlives an erasure
         Contact.objects.filter(pk=other.pk).delete()
         kept.save(update_fields=[*fields, "updated_at"])
         audit.note(kept, said, by=by)
@@ -165,13 +165,13 @@ def _complete(kept: Contact, other: Contact) -> list[str]:
 def _missing(source: Contact, to: Contact) -> Iterator[Suppression]:
     """Standing opt-outs of one phone that do not stand as firmly for the other."""
     own = {
-        (one.brand_id, one.purpose): ConsentSource(one.source).is_lifted_by_own_act
+        (one.brand_id, one.purpose): ConsentSource(one.source)
         for one in Suppression.objects.filter(subscriber_key=to.subscriber_key, lifted_by=None)
     }
     standing = Suppression.objects.filter(subscriber_key=source.subscriber_key, lifted_by=None)
     for one in standing.select_related("brand").order_by("pk"):
-        can_be_lifted = own.get((one.brand_id, one.purpose))
-        if can_be_lifted is None or (can_be_lifted and not ConsentSource(one.source).is_lifted_by_own_act):
+        known = own.get((one.brand_id, one.purpose))
+        if known is None or ConsentSource(one.source).outweighs(known):
             yield one
 
 

@@ -115,7 +115,7 @@ class SignUps(Holding):
         return {"they sent in an opt-in form": Exists(rows)}
 
     def _rows(self, contact: Contact) -> "QuerySet[SignUp]":
-        return SignUp.objects.filter(subscriber_key=contact.subscriber_key)
+        return SignUp.objects.filter(subscriber_key__in=belonging.keys_of(contact))
 
 
 def _texts(contact: Contact) -> "QuerySet[InboundMessage]":

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from django.db.models import F
+from django.db.models import F, Q, QuerySet
 
 from contacts import uniting
 from contacts.models import Contact
@@ -17,10 +17,14 @@ class Texts(uniting.Part):
     fate = "moved, with the number they came from"
 
     def count(self, other: Contact) -> int:
-        return InboundMessage.objects.filter(subscriber_key=other.subscriber_key).count()
+        return self._of(other).count()
 
     def unite(self, kept: Contact, other: Contact, *, now: datetime) -> None:
-        InboundMessage.objects.filter(subscriber_key=other.subscriber_key).update(contact=kept)
+        self._of(other).update(contact=kept)
+
+    def _of(self, contact: Contact) -> "QuerySet[InboundMessage]":
+        """Also those of phones that were merged into it before."""
+        return InboundMessage.objects.filter(Q(contact=contact.pk) | Q(subscriber_key=contact.subscriber_key))
 
 
 @uniting.add

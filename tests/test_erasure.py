@@ -14,7 +14,19 @@ from django.urls import reverse
 
 from campaigns import eligibility
 from campaigns.models import DeliveryEvent, OutboundMessage, OutboundState
-from contacts import chain, consent, erasure, facts, gathering, legal_hold, permission, personal_export, rebuilding
+from contacts import (
+    chain,
+    consent,
+    erasure,
+    facts,
+    gathering,
+    legal_hold,
+    permission,
+    personal_export,
+    rebuilding,
+    suppressing,
+    uniting,
+)
 from contacts.models import Basis, ConsentEvidence, ConsentSource, ConsentState, Contact, Purpose, Suppression
 from inbound.models import Conversation, InboundMessage, Note, SignUp
 from smsdesk import phones
@@ -25,6 +37,7 @@ from tests.test_chain import at_once
 
 pytestmark = pytest.mark.django_db
 PHONE = "+12125550142"
+OTHER = "+442079460142"
 SECRETS = (PHONE, "2125550142", "Ann Berg", "192.0.2.17", "meet me at", "10 % off for", "rather difficult")
 PROOF = consent.Proof(wording="Offers for Ann Berg", method="web_form", act="ticked the box", ip="192.0.2.17")
 
@@ -355,3 +368,50 @@ def test_a_stop_around_the_erasure_is_not_lifted_by_a_form(person, sender, brand
         person.delete()
     assert came_back(sender.brand) == "SUPPRESSED"
     assert rebuilding.first_difference() is None
+
+
+def test_erasing_takes_what_was_merged_into_the_person_with_it(person, sender):
+    """Their other phone: sign-ups with address and browser, the external id that was given up in the log."""
+    Contact.objects.filter(pk=person.pk).update(external_id="N-secret")
+    person.refresh_from_db()
+    kept = factories.contact(OTHER, external_id="K-secret")
+    Conversation.objects.update(state="resolved")
+    uniting.unite(kept, person, by=factories.user(), actor="ann", now=NOW)
+
+    erasure.erase(kept, by=factories.user(), actor="marko", reason="", now=NOW)
+
+    left = everything_stored()
+    assert [secret for secret in (*SECRETS, "N-secret", "K-secret") if secret in left] == []
+
+
+def test_erasing_a_phone_that_is_a_contact_again_leaves_a_tie_without_its_number(person):
+    kept = factories.contact(OTHER)
+    Conversation.objects.update(state="resolved")
+    uniting.unite(kept, person, by=factories.user(), actor="ann", now=NOW)
+    again = factories.contact(phone=PHONE)
+
+    erasure.erase(again, by=factories.user(), actor="marko", reason="", now=NOW)
+
+    assert list(kept.united_phones.values_list("subscriber_key", "phone")) == [(again.subscriber_key, "")]
+
+
+def test_a_refusal_of_every_brand_that_is_reported_after_the_erasure_is_not_lifted_by_a_form(person, sender):
+    erase(person)
+    refusal = suppressing.Refusal(None, ConsentSource.CARRIER, "told by the carrier")
+    at = NOW + timedelta(hours=1)
+
+    suppressing.suppress({person.subscriber_key: PHONE}, refusal=refusal, occurred_at=at, now=at, by="ann")
+
+    assert came_back(sender.brand) == "SUPPRESSED_PROVIDER"
+
+
+def test_who_refused_on_their_other_phone_is_not_brought_back_by_a_form_after_an_erasure(person, sender):
+    other = factories.contact(OTHER)
+    consent.opt_out(other, brand=None, source=ConsentSource.TEXT, occurred_at=NOW, now=NOW)
+    erase(person)
+    again = factories.contact(PHONE)
+    uniting.unite(again, other, by=factories.user(), actor="ann", now=NOW)
+
+    opt_in(again, sender.brand, at=NOW + timedelta(days=1))
+
+    assert may_i(again, sender.brand) == "SUPPRESSED"

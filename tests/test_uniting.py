@@ -324,12 +324,12 @@ def test_a_receipt_that_reports_an_opt_out_afterwards_is_about_the_phone_it_name
     kept, other = factories.opted_in(brand), factories.contact()
     unite(kept, other)
 
-    consequences.apply(
-        Beyond.OPT_OUT, subscriber_key=other.subscriber_key, phone=other.phone, brand=brand, permanent=None
-    )
-    consequences.apply(
-        Beyond.MARK_DEAD, subscriber_key=other.subscriber_key, phone=other.phone, brand=brand, permanent=True
-    )
+    about = {
+        "account_id": factories.account().pk, "subscriber_key": other.subscriber_key, "phone": other.phone,
+        "brand": brand,
+    }  # fmt: skip
+    consequences.apply(Beyond.OPT_OUT, **about, permanent=None)
+    consequences.apply(Beyond.MARK_DEAD, **about, permanent=True)
 
     assert standing(other.subscriber_key) == {(brand.pk, "*", "carrier")}
     assert is_suppressed(kept.subscriber_key)  # the same person
@@ -370,6 +370,40 @@ def test_merging_again_carries_the_earlier_phones_along():
     assert set(belonging.keys_of(third)) == {one.subscriber_key for one in (first, second, third)}
     stop(third, brand=brand)
     assert is_suppressed(second.subscriber_key)
+
+
+@pytest.mark.parametrize("stops", [0, 1, 2])
+def test_an_opt_out_reaches_phones_that_are_tied_only_through_another_one(stops):
+    brand = factories.brand()
+    first, middle, last = (factories.opted_in(brand) for _ in range(3))
+    unite(first, middle)
+    middle = factories.contact(phone=middle.phone)  # they wrote from it again
+    unite(middle, last)
+    last = factories.contact(phone=last.phone)
+    people = [first, middle, last]
+
+    stop(people[stops], brand=brand, at=NOW + timedelta(days=1))
+
+    for one in people:
+        assert is_suppressed(one.subscriber_key), one
+    assert ledger_is_sound()
+
+
+def test_merging_again_carries_the_messages_and_texts_of_earlier_phones_along():
+    sender = factories.sender()
+    first, second, third = (factories.contact() for _ in range(3))
+    sent = factories.outbound(factories.campaign(sender=sender), second, state="delivered")
+    said = InboundMessage.objects.create(
+        account=sender.account, event_key="1", phone=second.phone, subscriber_key=second.subscriber_key,
+        contact=second, sender=sender, text="hello", occurred_at=NOW, received_at=NOW,
+    )  # fmt: skip
+
+    unite(first, second)
+    unite(third, first)
+
+    sent.refresh_from_db()
+    said.refresh_from_db()
+    assert (sent.contact_id, said.contact_id) == (third.pk, third.pk)
 
 
 def test_a_contact_is_not_merged_into_itself_or_twice():

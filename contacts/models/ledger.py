@@ -72,6 +72,12 @@ class ConsentSource(models.TextChoices):
             return True
         return self.is_own_act and cause.is_lifted_by_own_act
 
+    def outweighs(self, other: "ConsentSource") -> bool:
+        """A refusal weighs more than an erasure, and one their return may not lift more than one it may."""
+        if other == ConsentSource.ERASURE:
+            return self != ConsentSource.ERASURE
+        return other.is_lifted_by_own_act and not self.is_lifted_by_own_act
+
     @property
     def is_lifted_by_own_act(self) -> bool:
         """Whether the person's START lifts an opt-out of this source; a complaint or an employee's entry stands."""
