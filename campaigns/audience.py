@@ -75,7 +75,7 @@ def take_range(campaign: Campaign, *, now: datetime) -> bool:
             return True  # paused, cancelled, or another process was faster
         _refuse_broken(fresh.frozen_rules or {})
         low = fresh.prepared_through
-        high = _end_of_range(fresh, low)
+        high = end_of_range(fresh, low, size=RANGE)
         if high is None:
             Campaign.objects.filter(pk=campaign.pk).update(prepared_at=now)
             return True
@@ -106,15 +106,15 @@ def _refuse_broken(frozen: dict[str, list[Any]]) -> None:
         rules.refuse_missing(rule)
 
 
-def _end_of_range(campaign: Campaign, low: int) -> int | None:
-    """The contact id at which the next range ends; None: nobody is left."""
+def end_of_range(campaign: Campaign, low: int, *, size: int = RANGE) -> int | None:
+    """The contact id at which the next range of about `size` ends; None: nobody is left."""
     if rules_of(campaign, INCLUDED[1]):  # anybody may fit
         ahead = Contact.objects.filter(pk__gt=low).values_list("pk", flat=True).order_by("pk")
-        end = list(ahead[RANGE - 1 : RANGE]) or list(ahead.reverse()[:1])
+        end = list(ahead[size - 1 : size]) or list(ahead.reverse()[:1])
         return end[0] if end else None
     members = ListMembership.objects.filter(list__in=campaign.include.all(), contact_id__gt=low)
     listed = members.values_list("contact_id", flat=True).order_by("contact_id")
-    end = list(listed[RANGE - 1 : RANGE]) or list(listed.reverse()[:1])
+    end = list(listed[size - 1 : size]) or list(listed.reverse()[:1])
     return end[0] if end else None
 
 

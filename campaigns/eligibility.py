@@ -14,7 +14,7 @@ from contacts import facts, gathering, permission, reply_lint
 from contacts.gathering import PERSON_FIELDS, Person
 from contacts.models import Brand, ConsentSource, Contact, Purpose
 
-__all__ = ["PERSON_FIELDS", "Decision", "Person", "context_of", "decide", "explain", "judge_all"]
+__all__ = ["PERSON_FIELDS", "Decision", "Person", "context_of", "decide", "explain"]
 
 LOOK_AGAIN = timedelta(minutes=1)  # after which a brand whose sending is switched off is asked again
 
@@ -92,19 +92,6 @@ def context_of(
         restricted=campaign.get_restricted_display().lower() if campaign.restricted else "",
         when_capped=campaign.when_capped,
     )
-
-
-def judge_all(
-    people: Sequence[Person],
-    *,
-    context: facts.Context,
-    at: datetime,
-    bodies: Sequence[str | None] | None = None,
-) -> list[facts.Verdict]:
-    """A verdict per person, in order: three queries whatever their number, four where a cap bears on them."""
-    known = gathering.know(people, contexts=[context], at=at)
-    about = gathering.facts_of(people, context=context, known=known, bodies=bodies)
-    return [permission.judge(one, at) for one in about]
 
 
 def explain(

@@ -7,7 +7,7 @@ become one space, ends are trimmed, lists and objects are absent. So a value can
 """
 
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -68,6 +68,8 @@ class Template:
         self.fields = tuple(sorted({liquid_sandbox.dotted(path) for path in liquid_sandbox.paths(bound)}))
         self._bound = bound
         self._steps = _plan(bound)
+        # All that a plain text can print, so that nothing else need be worked out for it; None: anything.
+        self.names = None if self._steps is None else frozenset(step.key for step in self._steps if step.key)
         self._constant = None
         if self._steps is not None and not self.fields:
             self._constant = self._measured("".join(step.text for step in self._steps), ())
@@ -146,8 +148,10 @@ def links_out(body: str) -> bool:
         return False
 
 
-def fields_of(contact: Mapping[str, Any], *, brand: str, link: str = "") -> dict[str, Any]:
-    """The values of one contact for `Template.render`, cleaned; an empty one is absent.
+def fields_of(
+    contact: Mapping[str, Any], *, brand: str, link: str = "", names: Collection[str] | None = None
+) -> dict[str, Any]:
+    """The values of one contact for `Template.render`, cleaned; an empty one is absent, as is one not in `names`.
 
     `contact` has name, external_id, country, language, attributes (as from `.values()`); more is ignored. `link`
     is the address of the person's own page, made only where a text names it (`Template.may_link_out`).
@@ -157,16 +161,21 @@ def fields_of(contact: Mapping[str, Any], *, brand: str, link: str = "") -> dict
     attributes: dict[str, Any] = {}
     if isinstance(raw, dict):
         for key, value in raw.items():
+            if names is not None and key not in names:
+                continue
             kept = _cleaned(value)
             if kept is not None:
                 attributes[key] = kept
         values.update(attributes)
     values["attributes"] = attributes
     for name in ("name", "external_id", "country", "language"):
-        _put(values, name, contact.get(name))
-    whole = values.get("name")
-    _put(values, "first_name", whole.split(" ", 1)[0] if whole else None)
-    _put(values, "brand", brand)
+        if names is None or name in names:
+            _put(values, name, contact.get(name))
+    if names is None or "first_name" in names:
+        whole = _cleaned(contact.get("name"))
+        _put(values, "first_name", whole.split(" ", 1)[0] if isinstance(whole, str) else None)
+    if names is None or "brand" in names:
+        _put(values, "brand", brand)
     for name in LINKS:
         _put(values, name, link)
     return values

@@ -166,7 +166,7 @@ def preview_waterfall(request: HttpRequest, pk: int) -> HttpResponse:
 def _tally(campaign: Campaign) -> waterfall.Tally:
     """As far as it can be counted in this request; a large one is kept until its draft changes."""
     now = timezone.now()
-    key = f"tally-{campaign.pk}-{campaign.updated_at.timestamp()}-{waterfall.audience_key(campaign)}"
+    key = f"tally-{waterfall.key(campaign)}"
     kept = cache.get(key)
     tally = waterfall.Tally(**kept) if kept else waterfall.begin(campaign, now=now)
     waterfall.advance(tally, campaign, now=now, seconds=SECONDS_AT_ONCE)

@@ -67,6 +67,8 @@ class Known:
         self.sent.setdefault((key, purpose), []).append((brand_id, at))
 
 
+# When a person last read how to stop is not recorded: so every marketing text says it, the strict reading.
+NEEDS_OPTOUT_LINE = True
 _PURPOSES = {purpose: frozenset({purpose}) for purpose in Purpose.values}
 _NOTHING_KNOWN = Standing()
 
@@ -93,15 +95,22 @@ def rules_version() -> str:
 
 def know(people: Sequence[Person], *, contexts: Collection[facts.Context], at: datetime) -> Known:
     """What our ledgers say of these people, for messages of these contexts at this instant."""
-    known = Known(standing([person.subscriber_key for person in people]))
+    return Known(standing([person.subscriber_key for person in people]), sent(people, contexts=contexts, at=at))
+
+
+def sent(
+    people: Sequence[Person], *, contexts: Collection[facts.Context], at: datetime
+) -> dict[tuple[str, str], list[Sent]]:
+    """What caps may count at `at`, by key and purpose; no query where no cap bears on any of these people."""
+    found: dict[tuple[str, str], list[Sent]] = {}
     for purpose in {context.purpose or Purpose.MARKETING.value for context in contexts}:
         caps = [cap for one in contexts if (one.purpose or Purpose.MARKETING) == purpose for cap in one.caps]
         capped = [person.subscriber_key for person in people if caps or _is_capped_by_law(person, purpose)]
         since = min([cap.since(at) for cap in caps], default=at - frequency.DAY)
         since = min(since, at - frequency.DAY)
         for key, messages in frequency.sent(capped, purpose=purpose, since=since).items():
-            known.sent[key, purpose] = messages
-    return known
+            found[key, purpose] = messages
+    return found
 
 
 def standing(subscriber_keys: Collection[str]) -> dict[str, Standing]:
@@ -160,21 +169,21 @@ def may_i(contact: Contact, *, brand: Brand, purpose: Purpose, at: datetime) -> 
     return permission.judge(facts_about(contact, context=context, at=at), at)
 
 
-def _rules(person: Person) -> tuple[Rule, ...]:
+def rules(person: Person) -> tuple[Rule, ...]:
     number_state = area_codes.state(person.phone)
     return rule_book.load().rules_for(person.country, address_state=person.region, number_state=number_state)
 
 
 def _is_capped_by_law(person: Person, purpose: str) -> bool:
-    return purpose == Purpose.MARKETING and any(rule.cap is not None for rule in _rules(person))
+    return purpose == Purpose.MARKETING and any(rule.cap is not None for rule in rules(person))
 
 
 def _kind(person: Person) -> str:
     """What the plan says of the number, checked again since plans change; a lookup knows better than the plan."""
-    kind = phones.kind(person.phone)
-    if person.line_type in permission.NO_TEXTS and kind != phones.NumberKind.INVALID:
+    said = phones.kind(person.phone)
+    if person.line_type in permission.NO_TEXTS and said != phones.NumberKind.INVALID:
         return person.line_type
-    return kind
+    return said
 
 
 def _facts(person: Person, context: facts.Context, known: Known, body: str | None) -> facts.Facts:
@@ -186,7 +195,7 @@ def _facts(person: Person, context: facts.Context, known: Known, body: str | Non
         region=person.country,
         kind=_kind(person),
         zones=phones.time_zones(person.phone),
-        rules=_rules(person),
+        rules=rules(person),
         consents=stands.consents,
         suppressions=stands.suppressions,
         body=body,
@@ -195,8 +204,7 @@ def _facts(person: Person, context: facts.Context, known: Known, body: str | Non
         is_held=stands.is_held,
         dead_since=person.dead_since,
         is_reassigned=stands.is_reassigned(context.brand_id),
-        # When a person last read how to stop is not recorded: so every marketing text says it, the strict reading.
-        needs_optout_line=True,
+        needs_optout_line=NEEDS_OPTOUT_LINE,
         contact_zones=(person.time_zone,) if person.time_zone and not stated else (),
         zone_override=person.time_zone if stated else "",
         birth_date=person.birth_date,

@@ -89,17 +89,17 @@ def subscriber_key(e164: str) -> str:
 
 def time_zones(e164: str) -> tuple[str, ...]:
     """Every zone the owner may be in by the number, sorted; empty when nothing is known."""
-    return _plan(e164).time_zones
+    return plan(e164).time_zones
 
 
 def region(e164: str) -> str:
     """ISO country of the number (GG, JE and IM as themselves); "" when unknown or international."""
-    return _plan(e164).region
+    return plan(e164).region
 
 
 def kind(e164: str) -> NumberKind:
     """What the numbering plan says; INVALID for anything that is no valid number."""
-    return _plan(e164).kind
+    return plan(e164).kind
 
 
 SHOWN_END = 4  # digits at the end that a mask leaves
@@ -143,7 +143,7 @@ def _read(text: str, *, default_region: str) -> tuple[str, Plan]:
             if found is not None and found is not numbering.INVALID:
                 return compact, found
     e164 = _e164(_plain(text), given=text, default_region=default_region)
-    return e164, _plan(e164)
+    return e164, plan(e164)
 
 
 @lru_cache(maxsize=1_024)
@@ -212,5 +212,6 @@ def _refusal(code: str, message: str, value: str, cure: str) -> Invalid:
     return Invalid(code, message, field="phone", value=shown, cure=cure)
 
 
-def _plan(e164: str) -> Plan:
+def plan(e164: str) -> Plan:
+    """Kind, region and zones at once."""
     return numbering.plan(canonical(e164) if e164.startswith("+521") else e164)

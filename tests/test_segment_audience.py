@@ -157,6 +157,6 @@ def test_counting_starts_again_when_a_segment_is_changed():
     chosen = texans()
     campaign = factories.campaign()
     campaign.include_segments.set([chosen])
-    before = waterfall.audience_key(campaign)
+    before = waterfall.key(campaign)
     keeping.change(chosen, values={"description": "Changed"})
-    assert waterfall.audience_key(campaign) != before
+    assert waterfall.key(campaign) != before
