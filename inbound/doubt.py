@@ -17,7 +17,8 @@ from inbound import folding
 
 # Chosen on texts set apart for it, see docs/inbound.md.
 DOUBTFUL = -1.25  # from here on a person reads the text
-AGREEING = 2.0  # from here on it bears out a phrase found in a longer text
+AGREEING = 1.0  # from here on it bears out a phrase found in a longer text
+CONVINCED = 2.5  # and here "stop" in a sentence
 
 WEIGHTS = Path(__file__).parent / "data" / "doubt_weights.csv"
 START = "^"  # of a text or clause; its weight alone is what a text of unknown words gets
@@ -37,6 +38,11 @@ def weigh(parts: Iterable[tuple[str, ...]]) -> Weighed:
     """As the part that reads most like a request."""
     score, part = max(((_score(part), part) for part in parts), default=(-math.inf, ()))
     return Weighed(score, _heaviest(part) if score >= DOUBTFUL else "")
+
+
+def knows(word: str) -> bool:
+    """A word people write, and no slip of the finger."""
+    return word in _weights()
 
 
 def parts(folded: folding.Folded) -> Iterator[tuple[str, ...]]:

@@ -44,7 +44,7 @@ _LOOKALIKES = str.maketrans("асеорхуѕіјтнкмвԁрοτραειυν�
 _LEET = str.maketrans("013457@$", "oieastas")
 
 _SHORT_FORMS = {
-    "u": "you", "ya": "you", "yall": "you", "ur": "your", "r": "are", "im": "i am", "ive": "i have", "id": "i would",
+    "u": "you", "yall": "you", "ur": "your", "r": "are", "im": "i am", "ive": "i have", "id": "i would",
     "youre": "you are", "youve": "you have", "its": "it is", "plz": "please", "pls": "please", "plse": "please",
     "plez": "please", "pleas": "please", "pleez": "please", "thx": "thanks", "tks": "thanks", "thanx": "thanks",
     "ty": "thanks", "tyvm": "thanks", "cannot": "cant", "donot": "dont", "dnt": "dont", "dont't": "dont",

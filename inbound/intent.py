@@ -92,28 +92,35 @@ def _strong(folded: folding.Folded) -> Reading | None:
     if len(folded.compact) >= 8 and _as_stop(folded.compact):
         return Reading(Intent.OPT_OUT, STRONG, "keyword in pieces")
     alone = _keyword_and_filler(folded.words)
-    if alone and not phrases.NEGATION.search(folded.line):
+    if alone and not phrases.NEGATION.search(folded.line) and not _is_plan(alone, folded.words):
         return Reading(Intent.OPT_OUT, STRONG, f"keyword {alone} with courtesy")
     for clause in folded.clauses:
-        words = tuple(clause.split())
-        keyword = _keyword_and_filler(words)
+        keyword = _keyword_and_filler(tuple(clause.split()))
         if keyword and keyword not in _WEAK_ALONE and not _is_reported(clause):
             return Reading(Intent.OPT_OUT, STRONG, f"clause {keyword}")
-        if rule := _certain_phrase(clause):
-            return Reading(Intent.OPT_OUT, STRONG, rule)
-    if (rule := _certain_phrase(folded.line)) and len(folded.words) <= 40:
-        return Reading(Intent.OPT_OUT, STRONG, rule)
-    if (rule := _borne_out(folded)) and len(folded.words) <= 40:
-        return Reading(Intent.OPT_OUT, STRONG, rule)
-    return None
+    if any(phrases.WELCOME.search(clause) for clause in folded.clauses):
+        return None
+    rule = next(filter(None, map(_certain_phrase, folded.clauses)), "")
+    if not rule and len(folded.words) <= 40:
+        rule = _certain_phrase(folded.line) or _borne_out(folded)
+    return Reading(Intent.OPT_OUT, STRONG, rule) if rule else None
+
+
+def _is_plan(keyword: str, words: tuple[str, ...]) -> bool:
+    """ "Have to cancel, sorry": weak keywords with a subject are about something else."""
+    return keyword in _WEAK_ALONE and not vocabulary.family("of a plan").isdisjoint(words)
 
 
 def _borne_out(folded: folding.Folded) -> str:
-    """A phrase that goes on ("stop texting me because …"), where all that is said reads like a request as well."""
+    """A request begun in known words, where all that is said reads like one: "stop texting me because …"."""
     for clause in folded.clauses:
-        rule = "" if _speaks_otherwise(clause) else _phrase(_spelled(clause))
-        if rule and _weighed(folded).score >= doubt.AGREEING:
+        if _speaks_otherwise(clause) or phrases.LIMITED.search(clause):
+            continue
+        spelled, score = _spelled(clause), _weighed(folded).score
+        if (rule := _phrase(spelled)) and score >= doubt.AGREEING:
             return f"{rule}, borne out"
+        if phrases.LONELY.search(_without_harmless(spelled)) and score >= doubt.CONVINCED:
+            return "stop in a sentence, borne out"
     return ""
 
 
@@ -135,6 +142,8 @@ def _as_stop(word: str) -> str:
         return word
     if hits := set(folding.disguises(word)) & own - {"stop" if word in _NOT_A_TYPO else ""}:
         return min(hits)
+    if word.endswith("ed"):
+        return ""  # "I unsubscribed from that" tells, and asks for nothing by itself
     if len(word) >= 8 and word.startswith("u") and folding.distance(word, "unsubscribe", at_most=2) <= 2:
         return "unsubscribe"
     return ""
@@ -164,7 +173,18 @@ def _phrase(spelled: str) -> str:
 
 
 def _spelled(line: str) -> str:
-    return " ".join(_as_stop(w) if len(w) >= 8 and _as_stop(w) else _leet(w) for w in line.split())
+    return " ".join(map(_corrected, line.split()))
+
+
+@lru_cache(maxsize=8_192)
+def _corrected(word: str) -> str:
+    """As it was meant, where that is a word requests are made of: "remvoe", "textign", "st0p"."""
+    if len(word) >= 8 and (keyword := _as_stop(word)):
+        return keyword
+    if len(word) < 4 or doubt.knows(word):
+        return _leet(word)
+    near = (w for w in vocabulary.family("often misspelt") if folding.distance(word, w, at_most=1) == 1)
+    return next(near, "") or _leet(word)
 
 
 @lru_cache(maxsize=8_192)

@@ -56,21 +56,22 @@ ENGLISH = (
     certain("text to stop", rf"{_TEXT_THINGS} (?:\w+ ){{0,2}}?(?:to|must|should|need to|needs to|have to|has to|better) (?:stop|end|cease)"),
     certain("do not text", (
         r"(?:dont|never|not|nolonger|shouldnt|better not|no) (?:(?:you|ever|please|to|be|keep|continue|want|guys|again|even|and|or|fucking|try|dare|bother|would|like|start) ){0,4}"
-        r"(?:text|texting|message|messaging|contact|contacting|contacted|texted|messaged|call|calling|bother|bothering|write|spam|email|notify|harass|ping|disturb|annoy|solicit|sms|use)"
+        r"(?:text|texting|message|messaging|contact|contacting|contacted|texted|messaged|call|calling|bother|bothering|write|spam|email|notify|harass|ping|disturb|annoy|solicit|sms|use|reach out(?: to)?)"
         r"(?: (?:or|and) \w+){0,2} (?:me|us|my|this|here|anymore|again|any|ever)(?! back)")),
     certain("do not send", (
         r"(?:dont|never|not|nolonger|shouldnt|no) (?:(?:you|ever|please|to|be|keep|continue|want|guys|again|even|would|like) ){0,4}"
-        rf"(?:send|sending|sent) (?:(?:me|us|any|anymore|more|further|your|these|this|such|my|the|out|to|number|phone|other|text|promotional|marketing|unsolicited|stupid|shit) ){{0,5}}(?:{_THINGS}|anything|stuff|this|these|anymore|again|more|shit)")),
-    certain("no more", rf"(?:no|without|zero) (?:(?:more|further|additional|other|future|fucking|damn|of|your|these|those|the|text|promotional|marketing|spam|stupid) ){{1,4}}{_THINGS}"),
+        rf"(?:send|sending|sent) (?:(?:me|us|any|another|anymore|more|further|your|these|this|such|my|the|out|to|number|phone|other|text|promotional|marketing|unsolicited|stupid|shit) ){{0,5}}(?:{_THINGS}|anything|stuff|this|these|anymore|again|more|shit)")),
+    certain("no more", rf"(?:no|without|zero) (?:(?:more|further|additional|other|future|fucking|damn|of|your|these|those|the|text|promotional|marketing|spam|stupid|cold|daily|automated) ){{1,4}}{_THINGS}"),
     certain("no texts", r"^(?:please )?no (?:texts?|messages|sms|spam|ads|promos|marketing|solicitations?|texting|soliciting)"),
     certain("do not want messages", (
         r"(?:dont|never|nolonger|not|didnt) (?:really |even |ever |currently )?(?:want|wish|need|care|like|desire|intend|interested in|authorize|appreciate|agree|consent|require|accept) (?:(?:to|for|in|get|getting|receive|receiving|"
         rf"have|see|be|being|any|anymore|more|further|your|these|this|those|the|such|of|from|you|text|part|on|a|marketing|promotional|stupid|spam|sent|here|other|all|getting|sending|me|advertising|automated) ){{0,7}}"
-        rf"(?:{_THINGS}|hear(?:ing)? from you|contacted|texted|messaged|bothered|list|subscribed|member|lists)")),
+        rf"(?:{_THINGS}|hear(?:ing)? from (?:you|yall|your \w+)|contacted|texted|messaged|bothered|list|subscribed|member|lists)")),
     certain("nolonger text", r"(?:nolonger|never|not) (?:be )?(?:text(?:ed|ing)?|messag(?:ed?|ing)|contact(?:ed|ing)?|receiv(?:ed?|ing)|get|getting|want(?:ing)? (?:to )?(?:receive|get)) (?:me|us|this number|my phone|any|these|your|texts|messages|anything|text)"),
     certain("take me off", rf"(?:take|remove|drop|scratch|get|delete|erase|strike|pull|cross|wipe|purge|dump|unlist|keep|leave|kick|put|pls remove|cut) (?:please |just )?(?:me|us|{_OUR_NUMBER}|number) (?:(?:please|immediately|the|fuck|hell|right|straight|completely|permanently|totally) ){{0,2}}(?:off|out|from)(?! (?:of )?(?:bed|the (?:car|waitlist|wait list|waiting list|order|schedule|deposit|bus|shuttle)))"),
     certain("remove me", rf"(?:remove|delete|erase|unenroll|unregister|unsubscribe|deregister|opt out|opt|disenroll) (?:me|us|{_OUR_NUMBER}|my)"),
     certain("off the list", r"(?:want|like|be|need|get|wish|am|want to be|taken|removed|take) (?:\w+ )?(?:off|removed from|out of|taken off) (?:of )?(?:the|this|your|that|all|any|these) (?:\w+ ){0,3}?(?:lists?|database|service|system|texts|messages|thread|subscription)"),
+    certain("off the list", r"(?:come|remove|delete|drop|take) (?:please )?(?:it )?(?:off|from) (?:of )?(?:(?:your|this|the|that|all|ur|any|these) )?(?:\w+ ){0,2}?(?:lists?|database|system)"),
     certain("to be removed", r"(?:want|asked|ask|asking|need|like|please|wish|request|requesting|requested|demand) (?:to )?(?:be |get |being )?(?:removed|taken off|unsubscribed|opted out|deleted|removal|unsubscription)"),
     certain("lose my number", r"(?:lose|forget|delete|erase|ditch|toss|discard|trash|drop|block|remove|dont use|scrub) (?:my|this|our) (?:(?:damn|fucking|phone|cell|contact) ){0,2}(?:number|digits|contact|cell|info|information|details|data)"),
     certain("opt out", r"(?:opt|opting|opted|opts) (?:me |us |this number |my number |my phone )?out|optout|optingout"),
@@ -101,8 +102,17 @@ HARMLESS = re.compile(
     r")(?!\w)"
 )
 NEGATION = re.compile(
-    r"(?<!\w)(?<!you )(?<!yall )(?<!they )(?<!why )(?:(?:dont|never|wont|not|do not|no need to|wouldnt|shouldnt|didnt|why would i|doesnt) (?:(?:ever|you|please|want|to|you dare|want you|really|like|yet|mean|even|dare|going|try|ask|said|say|be) ){0,4})"
+    r"(?<!\w)(?<!you )(?<!yall )(?<!they )(?<!why )(?:(?:dont|never|wont|not|do not|no need to|wouldnt|shouldnt|didnt|why would i) (?:(?:ever|you|please|want|to|you dare|want you|really|like|yet|mean|even|dare|going|try|ask|said|say|be) ){0,4})"
     r"(?:stop|unsubscribe|unsubscribed|cancel|opt out|quit|end|remove me|take me off|opted out|optout)(?!\w)"
+)
+# They ask for less, not for nothing; or for another way, and this one is welcome.
+LIMITED = re.compile(
+    r"(?<!\w)(?:unless|except|apart from|other than|until|till|before \d|after \d|only (?:about|for|when|if)|about my|"
+    r"while i|on (?:sundays?|weekends?)|so (?:early|late|much|often)|keep (?:sending|texting)|still want)(?!\w)"
+)
+WELCOME = re.compile(
+    r"^(?:(?:but|and|just|please|you can|only|so|id rather you|instead) ){0,3}text(?:s|ing)? (?:me|is|are|works?|instead|only|please|better)(?!\w)"
+    r"|(?<!\w)(?<!dont )(?<!not )(?<!never )(?:keep (?:sending|texting)|(?:still|do|but) want (?:the |your |to get )?(?:texts|messages|reminders))(?!\w)"
 )
 # A request can stand under "can you", not under these: they ask, suppose or tell.
 ASKING = re.compile(

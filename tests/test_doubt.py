@@ -46,8 +46,8 @@ def shares(folder):
 
 def test_of_texts_it_was_not_made_from_hardly_a_request_is_missed():
     caught, at_once, suppressed, held = shares(UNSEEN)
-    assert caught >= 97
-    assert at_once >= 40
+    assert caught >= 98
+    assert at_once >= 50
     assert suppressed <= 1
     assert held <= 10
 
@@ -62,7 +62,7 @@ def test_of_texts_it_was_made_from_nearly_none_is_missed():
 
 def test_no_text_is_both_learned_from_and_measured_on():
     def folded(folder):
-        return {folding.fold(text.text).words for text in texts(folder) if len(text.text.split()) > 3}
+        return {folding.fold(text.text).words for text in texts(folder)}
 
     assert not folded(training.TEXTS) & folded(UNSEEN)
 

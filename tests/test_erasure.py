@@ -63,7 +63,8 @@ def person(sender):
     thread = Conversation.objects.create(contact=made, sender=sender, last_activity_at=NOW, created_at=NOW)
     InboundMessage.objects.create(
         account=sender.account, event_key="1", phone=PHONE, subscriber_key=made.subscriber_key, contact=made,
-        sender=sender, conversation=thread, text="meet me at noon", occurred_at=NOW, received_at=NOW,
+        sender=sender, conversation=thread, text="meet me at noon", rule="meet me at",
+        occurred_at=NOW, received_at=NOW,
         raw={"from": PHONE},
     )  # fmt: skip
     Note.objects.create(conversation=thread, author=factories.user(), text="rather difficult", created_at=NOW)

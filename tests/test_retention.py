@@ -60,6 +60,20 @@ def test_texts_of_people_go_after_thirteen_months(sender):
     assert kept == {old.pk: ("", "", {}), young.pk: ("Hi", person.phone, {"from": person.phone})}
 
 
+def test_what_a_text_was_held_for_goes_with_it(sender):
+    person = factories.contact()
+    old = inbound(sender, person, age=14 * MONTH)
+    InboundMessage.objects.filter(pk=old.pk).update(rule="reads like a request to stop: i moved away")
+    thread = Conversation.objects.create(contact=person, sender=sender, last_activity_at=NOW, created_at=NOW)
+    event = thread.events.create(kind="held", detail="i moved away", created_at=NOW - 14 * MONTH)
+
+    run()
+
+    old.refresh_from_db()
+    event.refresh_from_db()
+    assert (old.rule, event.detail) == ("", "")
+
+
 def test_messages_go_five_years_after_the_last_one_to_that_phone(sender):
     done, written_to = factories.contact(), factories.contact()
     old, first = message(sender, done, age=6 * YEAR), message(sender, written_to, age=6 * YEAR)
