@@ -41,8 +41,14 @@ WHEN NOT EXISTS (
 )
 BEGIN SELECT RAISE(ABORT, '{_REFUSAL}'); END
 """,
+    # INSERT OR REPLACE removes the row it replaces without asking the trigger above.
+    f"""
+CREATE TRIGGER contacts_ledger_insert BEFORE INSERT ON contacts_consentevent
+WHEN EXISTS (SELECT 1 FROM contacts_consentevent WHERE seq = NEW.seq OR id = NEW.id)
+BEGIN SELECT RAISE(ABORT, '{_REFUSAL}'); END
+""",
 )
-SQLITE_REVERSE = ("DROP TRIGGER contacts_ledger_delete", "DROP TRIGGER contacts_ledger_update")
+SQLITE_REVERSE = tuple(f"DROP TRIGGER IF EXISTS contacts_ledger_{name}" for name in ("insert", "delete", "update"))
 
 
 def install(schema_editor: BaseDatabaseSchemaEditor) -> None:

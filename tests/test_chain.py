@@ -1,14 +1,14 @@
 """The ledger's chain: gapless, unforked, and guarded by the database itself."""
 
+import json
 import sqlite3
-import threading
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import DatabaseError, connection, transaction
 
-from contacts import chain, consent, ledger_guard
+from contacts import chain, claims, consent, import_batches, importing, ledger_guard, rebuilding
 from contacts.models import (
     ConsentEvent,
     ConsentEvidence,
@@ -21,6 +21,8 @@ from contacts.models import (
 )
 from smsdesk import phones
 from tests import factories
+from tests.racing import at_once
+from tests.test_importing import ready
 
 NOW = datetime(2026, 11, 24, 17, 0, tzinfo=UTC)
 needs_postgresql = pytest.mark.skipif(connection.vendor != "postgresql", reason="needs PostgreSQL")
@@ -116,11 +118,106 @@ def test_a_lost_end_is_found_by_the_head_and_with_the_head_by_the_anchor():
     assert "at seq 3: the anchor" in broken("--anchor", f"3:{events[2].hash}")
 
 
+def flipped(field, value, *, other_brand):
+    """The smallest lie about a value: one bit of one character, one microsecond, yes for no."""
+    if field.attname == "brand_id":
+        return other_brand.pk
+    if isinstance(value, datetime) or field.attname == "expires_at":
+        return (value or NOW) + timedelta(microseconds=1)
+    if isinstance(value, list):
+        return json.dumps(["marketing"])
+    if isinstance(value, bool):
+        return not value
+    if isinstance(value, int):
+        return value + 1_000
+    middle = len(value) // 2
+    return value[:middle] + chr(ord(value[middle]) ^ 1) + value[middle + 1 :] if value else "x"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_smallest_change_of_any_column_is_found_in_its_row():
+    brand, other = factories.brand(), factories.brand()
+    events = [stop(factories.contact(), brand) for _ in range(4)]
+    number = events[2].seq
+    fields = [field for field in ConsentEvent._meta.concrete_fields if not field.primary_key]
+    for field in fields:
+        row = ConsentEvent.objects.get(pk=events[2].pk)
+        kept = field.value_from_object(row)
+        change = f"UPDATE contacts_consentevent SET {field.column} = %s WHERE id = %s"
+        without_guard(change, [flipped(field, kept, other_brand=other), row.pk])
+        assert f"at seq {number}: " in broken(), field.name
+        without_guard(change, [json.dumps(kept) if isinstance(kept, list) else kept, row.pk])
+        call_command("verify_ledger")
+    assert {field.name for field in fields} >= {
+        "seq",
+        "brand",
+        "purposes",
+        "expires_at",
+        "evidence_commitment",
+        "hash",
+    }
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_several_bad_rows_the_first_is_named():
+    brand = factories.brand()
+    events = [stop(factories.contact(), brand) for _ in range(5)]
+    for event in (events[3], events[1]):
+        without_guard("UPDATE contacts_consentevent SET source = 'admin' WHERE id = %s", [event.pk])
+    assert "at seq 2: " in broken()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_events_that_changed_their_content_but_not_their_places_are_named():
+    brand = factories.brand()
+    first, second = [stop(factories.contact(), brand) for _ in range(2)]
+    for event, key in ((first, second.subscriber_key), (second, first.subscriber_key)):
+        without_guard("UPDATE contacts_consentevent SET subscriber_key = %s WHERE id = %s", [key, event.pk])
+    assert "at seq 1: its content" in broken()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_whoever_rewrites_everything_behind_a_change_is_found_by_the_anchor_alone():
+    brand = factories.brand()
+    events = [stop(factories.contact(), brand) for _ in range(4)]
+    last = events[-1].hash
+    previous = chain.GENESIS
+    for event in ConsentEvent.objects.order_by("seq"):
+        event.prev_hash = previous
+        event.actor = "nobody" if event.seq == 2 else event.actor
+        previous = chain._hash(event.prev_hash, event.seq, chain._body(event))
+        without_guard(
+            "UPDATE contacts_consentevent SET actor = %s, prev_hash = %s, hash = %s WHERE id = %s",
+            [event.actor, event.prev_hash, previous, event.pk],
+        )
+    LedgerHead.objects.update(hash=previous)
+    call_command("verify_ledger")
+    assert "at seq 4: the anchor says otherwise" in broken("--anchor", f"4:{last}")
+
+
 def test_erased_evidence_is_no_break_and_changed_evidence_is(ledger):
     ConsentEvidence.objects.filter(event=ledger[0]).delete()
     call_command("verify_ledger")
     ConsentEvidence.objects.filter(event=ledger[3]).update(document={"phone": "+12125550999"})
     assert "at seq 4: its evidence" in broken()
+
+
+@pytest.mark.parametrize("change", ["salt", "document", "place"])
+def test_any_change_of_evidence_is_found(ledger, change):
+    first, second = (ConsentEvidence.objects.get(event=event) for event in ledger[1:3])
+    rows = ConsentEvidence.objects.filter(event=ledger[1])
+    if change == "salt":
+        rows.update(salt=first.salt[:-1] + chr(ord(first.salt[-1]) ^ 1))
+    elif change == "document":
+        rows.update(document=first.document | {"name": first.document["name"] + " "})
+    else:
+        rows.update(salt=second.salt, document=second.document)
+    assert "at seq 2: its evidence was changed" in broken()
+
+
+def test_a_ledger_without_any_evidence_holds(ledger):
+    ConsentEvidence.objects.all().delete()
+    call_command("verify_ledger")
 
 
 def test_an_anchor_that_is_none_is_refused_with_its_form(db):
@@ -170,28 +267,18 @@ def test_sqlite_lets_only_a_test_database_be_emptied(tmp_path, name, is_test):
     file.close()
 
 
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="only SQLite has this statement")
+@pytest.mark.parametrize("column", ["id", "seq"])
+def test_a_row_is_not_replaced_either(ledger, column):
+    taken = ConsentEvent.objects.values_list(column, flat=True).get(pk=ledger[0].pk)
+    names = [field.column for field in ConsentEvent._meta.concrete_fields]
+    copied = ", ".join({column: str(taken), "actor": "'x'"}.get(name, name) for name in names)
+    copy = f"SELECT {copied} FROM contacts_consentevent WHERE id = {ledger[-1].pk}"
+    with pytest.raises(DatabaseError, match="append-only"), transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(f"INSERT OR REPLACE INTO contacts_consentevent ({', '.join(names)}) {copy}")
+
+
 # --- many at once ---------------------------------------------------------------------------------------
-
-
-def at_once(*jobs):
-    """Run the jobs in threads that start together; the errors they raised."""
-    gate, errors = threading.Barrier(len(jobs)), []
-
-    def run(job):
-        try:
-            gate.wait(timeout=10)
-            job()
-        except Exception as error:
-            errors.append(error)
-        finally:
-            connection.close()
-
-    threads = [threading.Thread(target=run, args=[job]) for job in jobs]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(timeout=30)
-    return errors
 
 
 @needs_postgresql
@@ -208,6 +295,31 @@ def test_eight_at_once_leave_no_fork_and_no_gap(is_head_lost):
     assert at_once(*(stops(contact) for contact in contacts)) == []
     assert sorted(ConsentEvent.objects.values_list("seq", flat=True)) == list(range(1, 81))
     assert chain.first_break() is None
+
+
+@needs_postgresql
+@pytest.mark.django_db(transaction=True)
+def test_eight_writers_and_an_import_beside_them_leave_no_fork_and_no_gap(monkeypatch):
+    monkeypatch.setattr(import_batches, "BATCH", 5)
+    brand = factories.brand()
+    contacts = [factories.contact() for _ in range(8)]
+    lines = "".join(f"{factories.next_phone()}\n" for _ in range(60))
+    claim = claims.Claim(
+        purpose="marketing", basis="express_written", obtained_at=NOW, method="paper", wording="yes", source="Fair"
+    )
+    made = ready("phone\n" + lines, brand=brand, claim=claim, now=NOW)
+    importing.start(made, now=NOW)
+
+    def stops(contact):
+        return lambda: [stop(contact, brand) for _ in range(10)]
+
+    assert at_once(lambda: importing.run(made.pk), *(stops(contact) for contact in contacts)) == []
+    made.refresh_from_db()
+    assert (made.state, made.created) == ("finished", 60)
+    assert sorted(ConsentEvent.objects.values_list("seq", flat=True)) == list(range(1, 141))
+    assert len(set(ConsentEvent.objects.values_list("prev_hash", flat=True))) == 140
+    assert chain.first_break() is None
+    assert rebuilding.first_difference() is None
 
 
 @needs_postgresql

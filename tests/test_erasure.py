@@ -33,7 +33,7 @@ from smsdesk import phones
 from smsdesk.errors import Conflict, Invalid, WrongState
 from tests import factories
 from tests.factories import NOW
-from tests.test_chain import at_once
+from tests.racing import at_once
 
 pytestmark = pytest.mark.django_db
 PHONE = "+12125550142"
