@@ -193,7 +193,7 @@ class _Attributes(_Writer):
         self._names = names
 
     def cells(self, row: Row) -> Sequence[str]:
-        values = row[_ATTRIBUTES]
+        values = row[_ATTRIBUTES] if isinstance(row[_ATTRIBUTES], dict) else {}
         return [spreadsheets.defused(str(values[name])) if name in values else "" for name in self._names]
 
 
