@@ -17,7 +17,15 @@ from smsdesk import phones, public_ids
 from smsdesk.errors import DomainError, Invalid
 
 MAY = "contacts.merge_contact"
-FIELDS = ("name", "external_id", "country", "language", "region", "time_zone", "birth_date")
+FIELDS = {
+    "name": "Name",
+    "external_id": "External id",
+    "country": "Country",
+    "language": "Language",
+    "region": "US state",
+    "time_zone": "Time zone",
+    "birth_date": "Birth date",
+}
 
 
 def merge(request: HttpRequest, pk: int) -> HttpResponse:
@@ -59,7 +67,10 @@ def _compare(request: HttpRequest, kept: Contact, other: Contact) -> HttpRespons
         "other": other,
         "kept_number": phones.mask(kept.phone),
         "other_number": phones.mask(other.phone),
-        "rows": [(name, *(_value(one, name) for one in (kept, other, preview.joined))) for name in names],
+        "rows": [
+            (FIELDS.get(name, name), *(_value(one, name) for one in (kept, other, preview.joined)))
+            for name in names
+        ],
         "preview": preview,
     }
     return _page(request, "contacts/merge.html", "Merge two contacts", context)
