@@ -11,6 +11,7 @@ from campaigns import receipts, sending
 from campaigns.models import Sender
 from contacts import consent
 from contacts.models import Basis, ConsentSource, ConsentState, Contact, Purpose, Suppression
+from contacts.standing import EVERY
 from inbound import automatic, conversations, intent, keywords, signing_up
 from inbound.models import ConversationEventKind, InboundMessage, Intent, Keyword, KeywordAction, SignUp
 
@@ -50,8 +51,10 @@ def _read(message: InboundMessage, *, contact: Contact, sender: Sender, hint: st
         return intent.Reading(Intent.OPT_OUT, intent.EXACT, "gateway blocked it")
     if reading.intent == Intent.NONE:
         confirmed = intent.read(message.text, pending_confirmation=True)
-        if confirmed.intent == Intent.OPT_IN and (
-            automatic.awaits_yes(contact, brand=sender.brand, now=now) or _sign_up(message, contact, sender)
+        if (
+            confirmed.intent == Intent.OPT_IN
+            and not _has_refused(contact, sender)
+            and (automatic.awaits_yes(contact, brand=sender.brand, now=now) or _sign_up(message, contact, sender))
         ):
             return confirmed
     return reading
@@ -198,6 +201,14 @@ def _proof(message: InboundMessage, *, wording: str) -> consent.Proof:
 
 def _is_suppressed(contact: Contact, sender: Sender) -> bool:
     standing = Suppression.objects.filter(subscriber_key=contact.subscriber_key, lifted_by=None)
+    return standing.filter(Q(brand=sender.brand_id) | Q(brand=None)).exists()
+
+
+def _has_refused(contact: Contact, sender: Sender) -> bool:
+    """An opt-out that came since we asked, from wherever: a YES is no answer any more, only START brings back."""
+    standing = Suppression.objects.filter(
+        subscriber_key=contact.subscriber_key, lifted_by=None, purpose__in=(EVERY, Purpose.MARKETING)
+    )
     return standing.filter(Q(brand=sender.brand_id) | Q(brand=None)).exists()
 
 

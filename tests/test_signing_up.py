@@ -663,3 +663,17 @@ def test_yes_against_stop_at_once_ends_as_the_later_of_the_two():
     in_threads(lambda: says(form, "YES", at=now - timedelta(seconds=2)), lambda: says(form, "STOP", at=now))
     assert Suppression.objects.filter(lifted_by=None).count() == 1
     assert not ConsentState.objects.filter(is_active=True).exists()
+
+
+@pytest.mark.parametrize("source", [ConsentSource.CARRIER, ConsentSource.LINK, ConsentSource.MERGE])
+def test_a_yes_does_not_lift_an_opt_out_that_came_after_the_question_by_another_way(form, source):
+    send(form)
+    contact, now = Contact.objects.get(phone=PHONE), timezone.now()
+    consent.opt_out(contact, brand=form.brand, source=source, occurred_at=now, now=now)
+
+    says(form, "ok")
+
+    assert may_advertise(form).startswith("SUPPRESSED")
+    assert SignUp.objects.get().state == SignUpState.ASKED
+    says(form, "START")
+    assert not Suppression.objects.filter(lifted_by=None).exists()
