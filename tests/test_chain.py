@@ -68,6 +68,47 @@ def test_events_are_numbered_without_gap_and_each_follows_the_one_before(ledger,
     assert f"anchor 5:{rows[-1].hash}" in verified(capsys)
 
 
+def series_of(keys, *, brand, values, shared):
+    pattern = ConsentEvent(
+        brand=brand, purposes=["marketing"], kind="import", basis="express", occurred_at=NOW, recorded_at=NOW,
+        source="import", actor='imp_1 "quoted"', is_proven=True,
+    )  # fmt: skip
+    with transaction.atomic():
+        series = chain.Series(pattern, keys)
+        series.keep_evidence(shared, name="phone", values=values)
+        series.append()
+    return list(ConsentEvent.objects.filter(pk__in=series.ids).select_related("evidence").order_by("seq"))
+
+
+def test_a_series_is_chained_and_committed_as_single_events_are(ledger):
+    keys, values = [f"1key{n}" for n in range(3)], ["+12125550100", 'a "b" \\ é', ""]
+    shared = {"wording": 'I agree, "truly" \\u0000 {phone}', "act": "form", "source": "été"}
+
+    events = series_of(keys, brand=factories.brand(), values=values, shared=shared)
+
+    stop(factories.contact(), None)
+    assert [event.subscriber_key for event in events] == keys
+    assert [event.seq for event in events] == [6, 7, 8]
+    assert [event.evidence.document for event in events] == [shared | {"phone": value} for value in values]
+    assert len({event.evidence.salt for event in events}) == 3
+    assert chain.first_break() is None
+
+
+def test_changing_or_erasing_the_evidence_of_one_in_a_series_concerns_that_one_alone(ledger):
+    first, second, _ = series_of(["a", "b", "c"], brand=None, values=["1", "2", "3"], shared={"act": "form"})
+
+    ConsentEvidence.objects.filter(event=first).delete()
+    assert chain.first_break() is None
+
+    ConsentEvidence.objects.filter(event=second).update(document={"act": "form", "phone": "9"})
+    assert chain.first_break() == chain.Break(second.seq, "its evidence was changed")
+
+
+def test_a_series_without_a_transaction_is_refused(transactional_db):
+    with pytest.raises(transaction.TransactionManagementError):
+        chain.Series(ConsentEvent(), []).append()
+
+
 def test_an_empty_ledger_holds(db, capsys):
     assert "0 events" in verified(capsys)
 

@@ -6,7 +6,7 @@ from django.db import connection
 from django.utils import timezone
 from django_q.models import OrmQ
 
-from contacts import claims, consent, import_batches, import_lease, importing, tasks, uploads
+from contacts import chain, claims, consent, import_batches, import_lease, importing, rebuilding, tasks, uploads
 from contacts.models import (
     ConsentEvent,
     ConsentSource,
@@ -389,6 +389,19 @@ def test_consent_is_recorded_once_per_person_with_its_proof():
     )
     assert (event.occurred_at, event.actor) == (CLAIM.obtained_at, made.ref)
     assert event.evidence.document["wording"] == CLAIM.wording
+
+
+def test_the_ledger_explains_what_an_import_wrote_for_new_and_known_people():
+    brand = factories.brand()
+    known = factories.contact("+12125550101")
+    consent.opt_out(known, brand=brand, source=ConsentSource.TEXT, occurred_at=NOW - timedelta(days=9), now=NOW)
+    factories.opted_in(factories.brand(), phone="+12125550102")
+
+    done("phone\n" + "".join(f"+1212555010{n}\n" for n in range(1, 6)), brand=brand, claim=CLAIM)
+
+    assert ConsentState.objects.filter(brand=brand, is_active=True).count() == 4
+    assert rebuilding.first_difference() is None
+    assert chain.first_break() is None
 
 
 def test_an_import_without_a_claim_records_no_consent():

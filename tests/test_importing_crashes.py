@@ -9,9 +9,20 @@ from datetime import timedelta
 
 import pytest
 from django.db import connection, connections
+from django.utils import timezone
 
-from contacts import claims, import_batches, importing, uploads
-from contacts.models import ConsentEvent, Contact, ContactImport, ContactList, ImportState, LedgerHead
+from contacts import chain, claims, consent, import_batches, importing, rebuilding, uploads
+from contacts.models import (
+    ConsentEvent,
+    ConsentSource,
+    ConsentState,
+    Contact,
+    ContactImport,
+    ContactList,
+    ImportState,
+    LedgerHead,
+    Suppression,
+)
 from tests import factories
 from tests.factories import NOW
 
@@ -92,6 +103,30 @@ def test_two_workers_woken_for_one_import_do_it_once(monkeypatch):
 
     made.refresh_from_db()
     assert (made.state, made.created, made.duplicate) == (ImportState.FINISHED, 500, 0)
+
+
+def test_a_stop_while_an_import_claims_the_consent_of_the_same_people_always_counts(monkeypatch):
+    monkeypatch.setattr(import_batches, "BATCH", 40)
+    made = running(600)
+    people = [factories.contact(f"+1212555{n:04}") for n in range(0, 600, 25)]
+    random.Random(3).shuffle(people)
+
+    def stops():
+        for person in people:
+            consent.opt_out(
+                person, brand=made.brand, source=ConsentSource.TEXT, occurred_at=timezone.now(), now=timezone.now()
+            )
+
+    in_threads([lambda: importing.run(made.pk), stops])
+
+    made.refresh_from_db()
+    assert (made.state, made.created, made.updated) == (ImportState.FINISHED, 576, 24)
+    keys = [person.subscriber_key for person in people]
+    assert Suppression.objects.filter(subscriber_key__in=keys, lifted_by=None).count() == 24
+    assert set(ConsentState.objects.filter(is_active=False).values_list("subscriber_key", flat=True)) <= set(keys)
+    assert not ConsentState.objects.filter(subscriber_key__in=keys, is_active=True).exists()
+    assert chain.first_break() is None
+    assert rebuilding.first_difference() is None
 
 
 def in_threads(calls) -> None:

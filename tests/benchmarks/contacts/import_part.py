@@ -26,7 +26,10 @@ def measure(desk: world.World, rows: int) -> dict[str, object]:
         "longest_wait_of_a_stop": float(waited),
         "raw": raw["what"],
         "raw_rows_per_second": round(rows / raw["seconds"]),
+        "raw_cpu_seconds": raw["cpu_seconds"],
         "ratio": round(raw["seconds"] / figures["seconds"], 3),
+        # Of processor time, which says more where others use the machine, too.
+        "cpu_ratio": round(raw["cpu_seconds"] / (figures["cpu_seconds"] + figures["database_cpu_seconds"]), 3),
     }
 
 

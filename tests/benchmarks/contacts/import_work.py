@@ -7,8 +7,6 @@ import django
 
 django.setup()
 
-from django.db import connection  # noqa: E402
-
 from contacts import importing  # noqa: E402
 from contacts.models import ConsentEvent, ConsentState, ContactImport, ImportState  # noqa: E402
 from tests.benchmarks import gauge  # noqa: E402
@@ -16,7 +14,7 @@ from tests.benchmarks import gauge  # noqa: E402
 
 def main(import_id: int) -> None:
     taken = gauge.Taken()
-    database = _Backend()
+    database = gauge.Backend()
     while importing.run(import_id):
         pass
     done = ContactImport.objects.get(pk=import_id)
@@ -29,20 +27,6 @@ def main(import_id: int) -> None:
         problems = [f"{problem.value}: {problem.reason}" for problem in done.problems.all()[:3]]
         raise SystemExit(f"Of {rows} rows {done.created} were created, with {written} records: {problems}")
     print(json.dumps({**figures, "database_cpu_seconds": database.cpu_seconds()}))
-
-
-class _Backend:
-    """The CPU time of PostgreSQL's process for our connection, where it runs on this machine; else 0."""
-
-    def __init__(self) -> None:
-        self._pid = 0
-        if connection.vendor == "postgresql":
-            with connection.cursor() as cursor:
-                cursor.execute("SELECT pg_backend_pid()")
-                self._pid = cursor.fetchone()[0]
-
-    def cpu_seconds(self) -> float:
-        return gauge.cpu_seconds(self._pid) if self._pid else 0.0
 
 
 if __name__ == "__main__":
