@@ -16,6 +16,7 @@ from uuid import UUID
 from django.db import connection, models
 
 _NOTHING: Mapping[str, Mapping[str, str]] = {}
+_PLAIN = {str, int, float, bool, type(None)}  # what both databases take as it is
 _BETWEEN = "\x1f"  # no text that was cleaned holds it
 
 
@@ -146,7 +147,7 @@ def _source(fields: Sequence[Any], columns: Sequence[list[Any]]) -> tuple[str, l
     """The rows as a table `x` of the statement, and its parameters."""
     if connection.vendor == "postgresql":
         return _unnested(fields, columns)
-    prepared = [[_plain(field, value) for value in column] for field, column in zip(fields, columns, strict=True)]
+    prepared = [_plain_column(field, column) for field, column in zip(fields, columns, strict=True)]
     picks = ", ".join(
         f"json_extract(value, '$[{position}]') AS {_quoted(field.column)}" for position, field in enumerate(fields)
     )
@@ -201,6 +202,15 @@ def _array(column: list[Any]) -> str | list[Any]:
 
 def _is_json(field: Any) -> bool:
     return isinstance(field, models.JSONField)
+
+
+def _plain_column(field: Any, column: list[Any]) -> list[Any]:
+    """Most columns hold one value in every row, or plain texts and numbers: those are not looked at one by one."""
+    if all(map(is_, column, repeat(column[0]))):
+        return [_plain(field, column[0])] * len(column)
+    if not _is_json(field) and set(map(type, column)) <= _PLAIN:
+        return column
+    return [_plain(field, value) for value in column]
 
 
 def _plain(field: Any, value: Any) -> Any:
