@@ -16,6 +16,7 @@ CURES: dict[str, str] = {
     "CONFIRM_HAS_MARKETING": "Take the offer out of the confirmation.",
     "CONFIRM_TOO_LATE": "Nothing: a later confirmation would be one more message after STOP.",
     "CONTENT_INCOMPLETE": "Complete the confirmation's text.",
+    "NO_LONGER_ASKED": "Nothing: a later one would be asked for anew.",
     "ERASED": _AGREE,
     "SUPPRESSED_PROVIDER": _COME_BACK,
     "SUPPRESSED": _COME_BACK,
