@@ -19,6 +19,18 @@ RANK = {
 }
 FINAL = frozenset(state for state, rank in RANK.items() if rank >= 3)
 
+# Those that surely left, and those nobody can be sure of: counted against caps, told in proofs.
+MAY_HAVE_LEFT = (
+    OutboundState.SUBMITTING,
+    OutboundState.UNKNOWN,
+    OutboundState.PARKED,
+    OutboundState.ACCEPTED,
+    OutboundState.SENT,
+    OutboundState.DELIVERED,
+    OutboundState.UNDELIVERED,
+    OutboundState.EXPIRED,
+)
+
 # Not settled yet: a campaign with such a row is not finished.
 OPEN = (OutboundState.QUEUED, OutboundState.SUBMITTING, OutboundState.UNKNOWN)
 

@@ -7,24 +7,13 @@ from typing import Any
 from django.db.models import QuerySet
 from django.utils.dateparse import parse_datetime
 
-from campaigns import recipients
-from campaigns.models import MessageKind, OutboundMessage, OutboundState
+from campaigns import recipients, states
+from campaigns.models import MessageKind, OutboundMessage
 from contacts import frequency, testimony
 from contacts.testimony import Decision
 from smsdesk import bulk_sql
 
 _PAGE = 500
-# Told as having left: those that surely did, and those nobody can be sure of.
-_MAY_HAVE_LEFT = (
-    OutboundState.SUBMITTING,
-    OutboundState.UNKNOWN,
-    OutboundState.PARKED,
-    OutboundState.ACCEPTED,
-    OutboundState.SENT,
-    OutboundState.DELIVERED,
-    OutboundState.UNDELIVERED,
-    OutboundState.EXPIRED,
-)
 
 
 @testimony.decisions.add
@@ -40,7 +29,10 @@ def decisions_on(subscriber_key: str) -> Iterator[Decision]:
 def sent_before(keys: Collection[str], purpose: str, since: datetime) -> Iterator[tuple[str, int, datetime]]:
     """Messages that count against a cap: those that left or may have left. Tests and replies do not."""
     rows = OutboundMessage.objects.filter(
-        bulk_sql.among("subscriber_key", keys), purpose=purpose, submitted_at__gt=since, state__in=_MAY_HAVE_LEFT
+        bulk_sql.among("subscriber_key", keys),
+        purpose=purpose,
+        submitted_at__gt=since,
+        state__in=states.MAY_HAVE_LEFT,
     ).exclude(kind__in=[MessageKind.TEST, MessageKind.REPLY])
     found: Any = rows.values_list("subscriber_key", "brand_id", "submitted_at")
     yield from found.iterator(chunk_size=_PAGE)
@@ -66,7 +58,7 @@ def _decision(message: OutboundMessage) -> Decision:
         reason=recipients.decision(message, gateway=message.sender.account.kind),
         rules=str(verdict.get("rules", "")),
         state=message.get_state_display(),
-        left_at=message.submitted_at if message.state in _MAY_HAVE_LEFT else None,
+        left_at=message.submitted_at if message.state in states.MAY_HAVE_LEFT else None,
         ended_at=message.final_at,
         text=message.body or message.text,
     )

@@ -224,8 +224,11 @@ def hold(
         opened, is_new = holds.begin(
             contact.subscriber_key, brand=brand, inbound_id=inbound_id, said_at=said_at, now=now
         )
-        if is_new:
-            chain.append([ledger.review_event(opened, EventKind.HOLD, at=said_at, now=now, by="")])
+        fresh = [opened] if is_new else []
+        for key in belonging.others_of([contact.subscriber_key]):  # their other phones wait too
+            copied, is_new = holds.begin(key, brand=brand, inbound_id=inbound_id, said_at=said_at, now=now)
+            fresh += [copied] if is_new else []
+        chain.append([ledger.review_event(one, EventKind.HOLD, at=said_at, now=now, by="") for one in fresh])
         return opened
 
 

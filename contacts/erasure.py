@@ -42,7 +42,7 @@ def erase(contact: Contact, *, by: User, actor: str, reason: str, now: datetime)
             raise WrongState("already_erased", "This contact is gone already.", cure="Nothing is left to do.")
         person = locked[0]
         refuse_held(person)
-        audit.note(person, f"Erased this person. {clean(reason)[:300]}".strip(), by=by)
+        audit.note(person, f"{holdings.ERASED} {clean(reason)[:300]}".strip(), by=by)
         keys = belonging.keys_of(person)
         for part in reversed(holdings.parts()):
             part.erase(person, now=now)

@@ -238,11 +238,14 @@ class Notes(Holding):
         return {"somebody wrote a note on them": Exists(ContactNote.objects.filter(contact=OuterRef("pk")))}
 
 
+ERASED = "Erased this person."
+
+
 @add
 class Log(Holding):
     name = "log"
     title = "What employees did here (the desk's log)"
-    fate = "kept without the name"
+    fate = "who did something when is kept, what they wrote is not"
 
     def records(self, contact: Contact) -> Iterator[Record]:
         for entry in self._entries(contact).select_related("user").order_by("pk"):
@@ -256,7 +259,10 @@ class Log(Holding):
         return self._entries(contact).count()
 
     def erase(self, contact: Contact, *, now: datetime) -> None:
-        self._entries(contact).update(object_repr=contact.ref)
+        # Tags, places and reasons are the person's. The erasure's own entry says who did it, and why.
+        entries = self._entries(contact)
+        entries.exclude(change_message__startswith=ERASED).update(change_message="Erased.")
+        entries.update(object_repr=contact.ref)
 
     def traces(self, made_by: ContactImport, *, since: datetime) -> Traces:
         return {}  # to have been looked at binds nobody; the entries stay

@@ -15,7 +15,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import QuerySet
 
-from campaigns import eligibility
+from campaigns import eligibility, states
 from campaigns.models import OutboundMessage
 from contacts import consent, facts, gathering, permission, reply_lint
 from contacts.models import Basis, Brand, ConsentSource, Contact, Purpose
@@ -134,8 +134,9 @@ def _obstacle(contact: Contact, *, form: OptInForm, now: datetime) -> str:
 def judge(contact: Contact, *, form: OptInForm, text: str, now: datetime) -> tuple[str, facts.Facts]:
     """Why this text about a sign-up may not go to the phone ("": it may), and the facts it rests on.
 
-    The judge's own answer for such texts, and two things more: an opt-out from any purpose of the form counts, and
-    so does a text that waits for a person, because nobody at that phone asked for this one yet.
+    The judge's own answer for such texts, and more, because nobody at that phone asked for this one yet: an opt-out
+    from any purpose of the form counts, a text that waits for a person, and the country. Whoever can make a form
+    text any country can earn on the numbers there.
     """
     context = replace(
         eligibility.context_of(form.sender, purpose=Purpose.COMPLIANCE, brand=form.brand),
@@ -148,6 +149,10 @@ def judge(contact: Contact, *, form: OptInForm, text: str, now: datetime) -> tup
         return verdict.code, about
     if permission.covering(about.suppressions, form.brand_id, frozenset(form.purposes)):
         return "SUPPRESSED", about
+    if about.region in about.context.countries_blocked:
+        return "COUNTRY_BLOCKED", about
+    if about.region not in {form.sender.country, *form.sender.registered_in}:
+        return "SENDER_UNREGISTERED", about
     return ("HELD_FOR_REVIEW" if about.is_held else ""), about
 
 
@@ -220,13 +225,17 @@ def _trust(sign_up: SignUp, *, contact: Contact, form: OptInForm, filled: Filled
 def awaited(contact: Contact, *, brand: Brand, at: datetime) -> SignUp | None:
     """The sign-up that a YES said at this instant answers: the latest, asked before, and its time not over.
 
-    One that the clock ended meanwhile counts too, if the YES was said in time and only reached us late.
+    A question that never left was answered by nobody. One that the clock ended meanwhile counts too, if the YES was
+    said in time and only reached us late.
     """
     texted = _of(contact, brand=brand).filter(asked_at__isnull=False)
     latest = texted.order_by("-asked_at", "-pk").first()
     if latest is None or latest.state not in (SignUpState.ASKED, SignUpState.ENDED):
         return None
     if latest.asked_at is None or latest.ends_at is None:
+        return None
+    question = latest.question
+    if question is None or not (question.state in states.MAY_HAVE_LEFT or question.outcome_open):
         return None
     return latest if latest.asked_at - CLOCK_SKEW <= at < latest.ends_at else None
 

@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django_q.models import Schedule
 
-from campaigns.models import OutboundMessage
+from campaigns.models import OutboundMessage, Sender
 from contacts import chain, consent, erasure, gathering, permission, retention
 from contacts.facts import Context, Facts
 from contacts.models import ConsentEvent, ConsentSource, ConsentState, Contact, Suppression
@@ -51,7 +51,13 @@ def texts():
     return list(OutboundMessage.objects.order_by("pk").values_list("text", flat=True))
 
 
+def let_leave():
+    """The texts that wait have gone to the carrier."""
+    OutboundMessage.objects.filter(state="queued", purpose="compliance").update(state="accepted")
+
+
 def says(form, body, *, at=None, now=None, phone=PHONE):
+    let_leave()
     now = now or timezone.now()
     text = InboundText(
         event_key=f"{body}-{timezone.now().timestamp()}", gateway_id="gw", phone=phone,
@@ -677,3 +683,35 @@ def test_a_yes_does_not_lift_an_opt_out_that_came_after_the_question_by_another_
     assert SignUp.objects.get().state == SignUpState.ASKED
     says(form, "START")
     assert not Suppression.objects.filter(lifted_by=None).exists()
+
+
+# --- where a form's text may go, and which YES answers it --------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("phone", "reason"),
+    [
+        ("+905321234567", "COUNTRY_BLOCKED"),
+        ("+9607712345", "SENDER_UNREGISTERED"),
+        ("+14165550123", "SENDER_UNREGISTERED"),
+    ],
+)
+def test_a_form_texts_only_countries_its_sender_is_at_home_in(form, phone, reason):
+    send(form, phone=phone)
+    assert texts() == []
+    assert SignUp.objects.get().reason == reason
+
+
+def test_a_form_texts_where_its_sender_is_registered_too(form):
+    Sender.objects.update(registered_in=["CA"])
+    send(form, phone="+14165550123")
+    assert len(texts()) == 1
+
+
+def test_a_yes_to_a_question_that_never_left_answers_nothing(form):
+    says(form, "hello, is my table ready?")
+    send(form)
+    OutboundMessage.objects.update(state="skipped", code="NUMBER_DEAD")
+    says(form, "yes")
+    assert may_advertise(form) == "NO_CONSENT"
+    assert SignUp.objects.get().state == "asked"

@@ -651,3 +651,15 @@ class TestRaces:
 
         row = OutboundMessage.objects.get(subscriber_key=first.subscriber_key)
         assert (row.state, row.contact_id, row.phone) == ("submitting", last.pk, first.phone)
+
+
+@pytest.mark.django_db
+def test_a_doubt_on_one_phone_holds_the_other():
+    person, other, brand = factories.contact(), factories.contact(), factories.brand()
+    unite(person, other)
+    again = factories.contact(other.phone)
+    consent.hold(again, brand=brand, inbound_id=None, said_at=NOW, now=NOW)
+    held = gathering.standing([person.subscriber_key, other.subscriber_key])
+    assert held[person.subscriber_key].is_held
+    assert held[other.subscriber_key].is_held
+    assert chain.first_break() is None

@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from campaigns import drafting, lint
 from campaigns.models import Campaign, CampaignState, GatewayAccount, OutboundMessage, Sender, SenderKind
+from smsdesk import phones
 from smsdesk.errors import WrongState
 from tests import factories
 
@@ -469,11 +470,10 @@ def test_a_message_shows_its_way_and_its_text_only_with_permission(client):
     assert "handed to the gateway" in shown
     assert "Secret text" not in shown
     assert message.phone not in shown
-    both = ("campaigns.view_outboundmessage", "campaigns.view_message_body", "contacts.view_full_phone")
-    client.force_login(factories.staff(*both))
+    client.force_login(factories.staff("campaigns.view_outboundmessage", "campaigns.view_message_body"))
     shown = client.get(page).content.decode()
     assert "Secret text" in shown
-    assert message.phone in shown
+    assert message.phone not in shown  # a number is shown on the contact's page, where the log says to whom
 
 
 def test_the_ledger_is_read_only_and_searched_without_errors(admin_client):
@@ -498,15 +498,19 @@ def test_receipts_can_be_looked_at(admin_client):
     assert admin_client.get(reverse("admin:campaigns_deliveryevent_changelist")).status_code == 200
 
 
-def test_the_contact_page_gets_the_latest_messages(client):
+def test_the_contact_page_gets_what_waits_to_leave(client):
     person = factories.contact()
-    factories.outbound(factories.campaign(), person, state="skipped", code="NO_CONSENT")
+    campaign = factories.campaign(name="Spring news")
+    factories.outbound(campaign, person)
+    factories.outbound(factories.campaign(name="Winter news"), person, state="skipped", code="NO_CONSENT")
     page = reverse("admin:campaigns_contact_messages", args=[person.pk])
     client.force_login(factories.staff())
     assert client.get(page).status_code == 403
     client.force_login(factories.staff("campaigns.view_outboundmessage"))
-    assert "never gave consent" in client.get(page).content.decode()
-    assert "No message" in client.get(reverse("admin:campaigns_contact_messages", args=[0])).content.decode()
+    shown = client.get(page).content.decode()
+    assert "Spring news" in shown
+    assert "Winter news" not in shown
+    assert "Nothing waits" in client.get(reverse("admin:campaigns_contact_messages", args=[0])).content.decode()
 
 
 @pytest.mark.parametrize("address", ["http://simulator:8001", "https://api.infobip.com/", "http://127.0.0.1:8001"])
@@ -554,8 +558,8 @@ def test_the_ledger_is_searched_by_phone_in_any_of_its_forms(admin_client, typed
     factories.outbound(campaign, factories.contact("+5491123456789"))
     factories.outbound(campaign, factories.contact("+12125550199"))
     page = admin_client.get(reverse("admin:campaigns_outboundmessage_changelist"), {"q": typed}).content.decode()
-    assert "+5491123456789" in page
-    assert "+12125550199" not in page
+    assert phones.mask("+5491123456789") in page
+    assert phones.mask("+12125550199") not in page
 
 
 @pytest.mark.parametrize("may_see", [True, False])
