@@ -19,7 +19,7 @@ from tests import factories
 from tests.factories import NOW
 
 pytestmark = pytest.mark.django_db
-CANARY = "canary-of-a-text"
+CANARY = "Is table 7731 free on Monday?"  # nothing that reads like a request to stop
 EVERYTHING = (
     "contacts.view_contact",
     "contacts.view_contactnote",
