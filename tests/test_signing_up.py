@@ -715,3 +715,15 @@ def test_a_yes_to_a_question_that_never_left_answers_nothing(form):
     says(form, "yes")
     assert may_advertise(form) == "NO_CONSENT"
     assert SignUp.objects.get().state == "asked"
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="PostgreSQL has no INSERT OR REPLACE")
+def test_a_shown_wording_is_not_replaced(form):
+    shown = form.wording()
+    with pytest.raises(IntegrityError), connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT OR REPLACE INTO inbound_wording (form_id, number, text, terms_url, privacy_url, sha256, author, "
+            "created_at) SELECT form_id, number, 'other', terms_url, privacy_url, sha256, author, created_at "
+            "FROM inbound_wording WHERE id = %s",
+            [shown.pk],
+        )
