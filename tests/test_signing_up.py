@@ -723,7 +723,7 @@ def test_a_shown_wording_is_not_replaced(form):
     with pytest.raises(IntegrityError), connection.cursor() as cursor:
         cursor.execute(
             "INSERT OR REPLACE INTO inbound_wording (form_id, number, text, terms_url, privacy_url, sha256, "
-            "author, created_at) SELECT form_id, number, 'other', terms_url, privacy_url, sha256, author, created_at "
-            "FROM inbound_wording WHERE id = %s",
+            "author, created_at) SELECT form_id, number, 'other', terms_url, privacy_url, sha256, author, "
+            "created_at FROM inbound_wording WHERE id = %s",
             [shown.pk],
         )
