@@ -138,6 +138,7 @@ def opt_in_form(page: Page, demo: demo_desk.Demo) -> None:
     opt_in_forms(page, demo)
     page.locator("#result_list tbody th a").first.click()
     page.locator("details summary").first.click()
+    page.evaluate("scrollTo(0, 0)")  # what lies under the header cannot be judged
 
 
 def sign_ups(page: Page, demo: demo_desk.Demo) -> None:
