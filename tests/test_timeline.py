@@ -94,7 +94,7 @@ def test_what_happens_meanwhile_does_not_move_the_older_pages():
     person = busy_person(size=3)
     before = list(read(person, limit=100).entries)
     first = read(person, limit=5)
-    notes.add(person, text="just now", author=factories.user(), now=NOW + timedelta(days=9))
+    notes.add(person, text="just now", author=factories.user(), now=before[0].at + timedelta(days=9))
 
     assert list(read(person, limit=100, cursor=first.older).entries) == before[5:]
 
