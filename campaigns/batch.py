@@ -50,6 +50,7 @@ class Row:
     created_at: datetime
     attempts: int
     outcome_open: bool
+    submitted_at: datetime | None  # by an earlier try
     person: eligibility.Person
     body: str = ""
     encoding: str = ""
@@ -135,6 +136,7 @@ def _next_ids(lane_id: int, campaign_ids: Sequence[int], *, limit: int) -> list[
 _OWN = (
     "id", "public_id", "purpose", "brand_id", "campaign_id", "contact_id", "subscriber_key", "phone", "send_by",
     "text", "compliance_kind", "created_at", "attempts", "outcome_open",
+    "submitted_at",
 )  # fmt: skip
 
 

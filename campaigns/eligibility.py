@@ -39,6 +39,7 @@ class Leaving(Protocol):
 
     id: int
     purpose: str
+    brand_id: int
     campaign_id: int | None
     contact_id: int | None
     subscriber_key: str
@@ -46,6 +47,8 @@ class Leaving(Protocol):
     send_by: datetime | None
     compliance_kind: str
     created_at: datetime
+    outcome_open: bool
+    submitted_at: datetime | None
     person: Person
     body: str
     refusal: str
@@ -143,6 +146,9 @@ class _Judging:
 
     def decide(self, row: Leaving) -> Decision:
         context = self._context(row)
+        earlier = row.submitted_at if row.outcome_open else None
+        if earlier is not None:
+            self._known.forget_sent(row.subscriber_key, purpose=row.purpose, brand_id=row.brand_id, at=earlier)
         about = gathering.facts_of([row.person], context=context, known=self._known, bodies=[row.body])[0]
         if row.compliance_kind:
             about = _of_compliance(about, row, at=self._at)
@@ -161,8 +167,9 @@ class _Judging:
         if until is not None:
             record["until"] = until.isoformat()
         may_leave = verdict.outcome == "allowed"
-        if may_leave:
-            self._known.note_sent(row.subscriber_key, purpose=row.purpose, brand_id=context.brand_id, at=self._at)
+        left_at = self._at if may_leave else earlier
+        if left_at is not None:
+            self._known.note_sent(row.subscriber_key, purpose=row.purpose, brand_id=row.brand_id, at=left_at)
         return Decision(may_leave, verdict.code, until, record)
 
     def _context(self, row: Leaving) -> facts.Context:

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable
 
+from django.db.models import Q
+
 from campaigns.models import OutboundMessage, OutboundState
 
 # Rank of what is known about a message that may have left. `delivered` beats every other final word.
@@ -30,6 +32,15 @@ MAY_HAVE_LEFT = (
     OutboundState.UNDELIVERED,
     OutboundState.EXPIRED,
 )
+
+
+def may_have_left(message: OutboundMessage) -> bool:
+    """Also one that waits to go again although its first call may have gone through."""
+    return message.state in MAY_HAVE_LEFT or message.outcome_open
+
+
+# The same, asked of the database.
+LEFT = Q(state__in=MAY_HAVE_LEFT) | Q(state=OutboundState.QUEUED, outcome_open=True)
 
 # Not settled yet: a campaign with such a row is not finished.
 OPEN = (OutboundState.QUEUED, OutboundState.SUBMITTING, OutboundState.UNKNOWN)

@@ -30,9 +30,9 @@ def sent_before(keys: Collection[str], purpose: str, since: datetime) -> Iterato
     """Messages that count against a cap: those that left or may have left. Tests and replies do not."""
     rows = OutboundMessage.objects.filter(
         bulk_sql.among("subscriber_key", keys),
+        states.LEFT,
         purpose=purpose,
         submitted_at__gt=since,
-        state__in=states.MAY_HAVE_LEFT,
     ).exclude(kind__in=[MessageKind.TEST, MessageKind.REPLY])
     found: Any = rows.values_list("subscriber_key", "brand_id", "submitted_at")
     yield from found.iterator(chunk_size=_PAGE)
@@ -58,7 +58,7 @@ def _decision(message: OutboundMessage) -> Decision:
         reason=recipients.decision(message, gateway=message.sender.account.kind),
         rules=str(verdict.get("rules", "")),
         state=message.get_state_display(),
-        left_at=message.submitted_at if message.state in states.MAY_HAVE_LEFT else None,
+        left_at=message.submitted_at if states.may_have_left(message) else None,
         ended_at=message.final_at,
         text=message.body or message.text,
     )

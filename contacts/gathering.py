@@ -66,6 +66,12 @@ class Known:
         """One more message is on its way: the next one to the same phone in this batch must count it."""
         self.sent.setdefault((key, purpose), []).append((brand_id, at))
 
+    def forget_sent(self, key: str, *, purpose: str, brand_id: int, at: datetime) -> None:
+        """A message that goes again under its own key is one message: it does not count against itself."""
+        moments = self.sent.get((key, purpose), [])
+        if (brand_id, at) in moments:
+            moments.remove((brand_id, at))
+
 
 # When a person last read how to stop is not recorded: so every marketing text says it, the strict reading.
 NEEDS_OPTOUT_LINE = True

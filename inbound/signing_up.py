@@ -235,7 +235,7 @@ def awaited(contact: Contact, *, brand: Brand, at: datetime) -> SignUp | None:
     if latest.asked_at is None or latest.ends_at is None:
         return None
     question = latest.question
-    if question is None or not (question.state in states.MAY_HAVE_LEFT or question.outcome_open):
+    if question is None or not states.may_have_left(question):
         return None
     return latest if latest.asked_at - CLOCK_SKEW <= at < latest.ends_at else None
 

@@ -129,3 +129,27 @@ def test_a_cap_that_is_switched_off_caps_nothing(sender):
     rows = [queue(person, sender), queue(person, sender)]
     submit_all(sender)
     assert {OutboundMessage.objects.get(pk=row.pk).state for row in rows} == {"submitting"}
+
+
+def test_a_message_that_may_have_left_counts_while_it_waits_to_go_again(sender):
+    cap()
+    person = sending_rig.agreed(factories.contact(), sender)
+    first = queue(person, sender)
+    submit_all(sender)
+    again = timezone.now() + timedelta(hours=1)
+    OutboundMessage.objects.filter(pk=first.pk).update(state="queued", outcome_open=True, due_at=again)
+    second = queue(person, sender)
+    submit_all(sender)
+    second.refresh_from_db()
+    assert (second.state, second.waiting_for) == ("queued", "frequency_cap")
+
+
+def test_a_message_that_goes_again_does_not_count_against_itself(sender):
+    cap()
+    person = sending_rig.agreed(factories.contact(), sender)
+    row = queue(person, sender)
+    submit_all(sender)
+    OutboundMessage.objects.filter(pk=row.pk).update(state="queued", outcome_open=True, due_at=timezone.now())
+    submit_all(sender)
+    row.refresh_from_db()
+    assert (row.state, row.submit_no) == ("submitting", 2)
