@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Q
 
 from campaigns import lanes
 from campaigns.models import (
@@ -19,13 +20,15 @@ from campaigns.models import (
     Sender,
 )
 from campaigns.times import TIMES
-from contacts.models import Brand, Contact, Purpose
+from contacts import belonging
+from contacts.models import Brand, Contact, Purpose, Suppression
 from contacts.standing import EVERY
 from smsdesk import clock, sms_text, wakeups
 from smsdesk.errors import Invalid, WrongState
 from smsdesk.models import ApiKey, Heartbeat
 
 MAX_CHARACTERS = 1600
+OPTED_OUT = "OPTED_OUT"  # why what waited for a person was cancelled
 TAKEN_BACK = "TAKEN_BACK"  # why one waiting message was cancelled by hand
 
 
@@ -116,19 +119,38 @@ def _live_drains() -> int:
     return Heartbeat.objects.filter(name__startswith="drain:", beat_at__gt=fresh).count()
 
 
-def cancel_for(
-    contact: Contact, *, brand: Brand | None, code: str, now: datetime, purposes: Collection[str] = (EVERY,)
+def cancel_opted_out(
+    contact: Contact, *, brand: Brand | None, now: datetime, purposes: Collection[str] = (EVERY,)
 ) -> int:
-    """Cancel what `brand` (None: every brand) has queued for this phone and these purposes ("*": every one).
+    """`cancel_for` where this person has just opted out: on every phone of theirs on which that stands now.
+
+    A phone on which they came back later than they wrote this opt-out keeps what waits for it.
+    """
+    keys = {contact.subscriber_key}
+    if others := belonging.others_of([contact.subscriber_key]):
+        covers = Q(brand=None) if brand is None else Q(brand=None) | Q(brand=brand)
+        standing = Suppression.objects.filter(covers, subscriber_key__in=others, lifted_by=None)
+        keys |= set(standing.filter(purpose__in={EVERY, *purposes}).values_list("subscriber_key", flat=True))
+    return _cancel(keys, brand=brand, code=OPTED_OUT, now=now, purposes=purposes)
+
+
+def cancel_for(contact: Contact, *, brand: Brand | None, code: str, now: datetime) -> int:
+    """Cancel what `brand` (None: every brand) has queued for this phone.
 
     The caller holds the contact's lock.
 
     A row whose earlier submit may have gone out is parked instead, never called "cancelled".
     Messages the rules on STOP ask for (compliance) stay. Returns how many were taken out.
     """
-    queued = OutboundMessage.objects.filter(
-        subscriber_key=contact.subscriber_key, state=OutboundState.QUEUED
-    ).exclude(purpose=Purpose.COMPLIANCE)
+    return _cancel({contact.subscriber_key}, brand=brand, code=code, now=now, purposes=(EVERY,))
+
+
+def _cancel(
+    keys: Collection[str], *, brand: Brand | None, code: str, now: datetime, purposes: Collection[str]
+) -> int:
+    queued = OutboundMessage.objects.filter(subscriber_key__in=keys, state=OutboundState.QUEUED).exclude(
+        purpose=Purpose.COMPLIANCE
+    )
     if brand is not None:
         queued = queued.filter(brand=brand)
     if EVERY not in purposes:

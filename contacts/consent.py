@@ -233,12 +233,17 @@ def hold(
 
 
 def release(hold: Hold, *, contact: Contact, by: str, now: datetime) -> None:
-    """A person read it: no opt-out. Raises `WrongState` when somebody was faster."""
+    """A person read it: no opt-out, on whichever phones of theirs the same text holds messages.
+
+    Raises `WrongState` when somebody was faster. (An opt-out closes them all by itself: it is written for each.)
+    """
     with transaction.atomic():
         lock([contact.pk])
         if not holds.close(hold, by=clean(by), was_opt_out=False, now=now):
             raise _decided(hold)
-        chain.append([ledger.review_event(hold, EventKind.RELEASE, at=now, now=now, by=by)])
+        copies = holds.of_same_text(hold, keys=belonging.others_of([hold.subscriber_key]))
+        closed = [hold, *(one for one in copies if holds.close(one, by=clean(by), was_opt_out=False, now=now))]
+        chain.append([ledger.review_event(one, EventKind.RELEASE, at=now, now=now, by=by) for one in closed])
 
 
 def confirm_hold(hold: Hold, *, contact: Contact, by: str, note: str, now: datetime) -> ConsentEvent:

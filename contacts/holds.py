@@ -3,7 +3,7 @@
 As with consent, what counts is when things were said, not when they arrived.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -38,6 +38,14 @@ def begin(
         standing.said_at = said_at
         Hold.objects.filter(pk=standing.pk).update(said_at=said_at)
     return standing, False
+
+
+def of_same_text(hold: Hold, *, keys: Collection[str]) -> "QuerySet[Hold]":
+    """Open holds of these phones which that text, and no later one, has caused too."""
+    rows = Hold.objects.filter(subscriber_key__in=keys, brand=hold.brand, closed_at=None)
+    if hold.inbound_id is None or not keys:
+        return rows.none()
+    return rows.filter(inbound_id=hold.inbound_id, said_at__lte=hold.said_at).order_by("pk")
 
 
 def close(hold: Hold, *, by: str, was_opt_out: bool, now: datetime) -> bool:

@@ -77,7 +77,7 @@ def opt_out(conversation: Conversation, by: User, form: Mapping[str, str], now: 
             by=name,
             note=f"in conversation {conversation.ref}",
         )
-        cancelled = sending.cancel_for(contact, brand=brand, code="OPTED_OUT", now=now)
+        cancelled = sending.cancel_opted_out(contact, brand=brand, now=now)
         conversations.tell(
             contact,
             sender=conversation.sender,

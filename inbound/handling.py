@@ -15,8 +15,6 @@ from contacts.standing import EVERY
 from inbound import automatic, conversations, intent, keywords, signing_up
 from inbound.models import ConversationEventKind, InboundMessage, Intent, Keyword, KeywordAction, SignUp
 
-OPTED_OUT = "OPTED_OUT"  # why a queued message was cancelled
-
 
 def act(
     message: InboundMessage, *, contact: Contact, sender: Sender, hint: str, is_answered: bool, now: datetime
@@ -90,7 +88,7 @@ def _opt_out(
     )
     if not _is_suppressed(contact, sender):
         return  # an older STOP that came late: the START after it stands
-    sending.cancel_for(contact, brand=sender.brand, code=OPTED_OUT, now=now)
+    sending.cancel_opted_out(contact, brand=sender.brand, now=now)
     signing_up.withdraw(contact, brand=sender.brand, now=now)
     if message.answers:
         receipts.record_reply(message.answers, now=now, opted_out=True)

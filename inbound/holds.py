@@ -60,7 +60,7 @@ def opt_out(hold: Hold, *, by: str, note: str, now: datetime) -> Effect:
         consent.confirm_hold(hold, contact=contact, by=by, note=note, now=now)
         if not is_opted_out(contact, brand=hold.brand):
             return Effect(hold.brand, 0, stands=False)
-        cancelled = sending.cancel_for(contact, brand=hold.brand, code="OPTED_OUT", now=now)
+        cancelled = sending.cancel_opted_out(contact, brand=hold.brand, now=now)
         if text is not None:
             _tell(text, contact, kind=ConversationEventKind.OPTED_OUT, detail=f"by {by}", now=now)
             if text.answers:

@@ -18,7 +18,6 @@ from contacts.models import Basis, Brand, ConsentSource, ConsentState, Contact, 
 from contacts.standing import EVERY
 from inbound import automatic, receiving, signing_up
 from inbound.form_pages import Page
-from inbound.handling import OPTED_OUT
 from inbound.models import OptInForm, Wording
 from smsdesk.errors import Conflict, NotPermitted
 
@@ -179,7 +178,7 @@ def _opt_out(visit: Visit, *, brand: Brand | None, purposes: Collection[str], ac
         proof=_proof(visit, wording=None, act=act),
     )
     signing_up.withdraw(contact, brand=brand, now=now)
-    return sending.cancel_for(contact, brand=brand, code=OPTED_OUT, now=now, purposes=purposes)
+    return sending.cancel_opted_out(contact, brand=brand, now=now, purposes=purposes)
 
 
 def _suppressions(contact: Contact) -> "QuerySet[Suppression]":

@@ -15,7 +15,7 @@ from django.db import OperationalError, connection, transaction
 from campaigns import receipts, sending
 from campaigns.models import GatewayAccount, Sender
 from campaigns.times import TIMES
-from contacts import consent
+from contacts import belonging, consent
 from contacts.models import Contact
 from inbound import handling
 from inbound.models import InboundMessage, Intent
@@ -155,10 +155,16 @@ def _be_patient() -> None:
 
 
 def wait_until_drained(subscriber_keys: set[str]) -> None:
-    """Return when no call for these phones can begin any more, or after 8 s; with no transaction open."""
+    """Return when no call for these phones, and the others of these people, can begin any more, or after 8 s.
+
+    With no transaction open.
+    """
+    if not subscriber_keys:
+        return
     deadline = time.monotonic() + TIMES.stop_wait
     pause = 0.01
-    waiting = {key for key in subscriber_keys if not sending.drained(key)}
+    everywhere = subscriber_keys | set(belonging.others_of(subscriber_keys))
+    waiting = {key for key in everywhere if not sending.drained(key)}
     while waiting:
         if time.monotonic() > deadline:
             log.error("stop_drain_timeout", phones=len(waiting))

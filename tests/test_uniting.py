@@ -10,11 +10,12 @@ from uuid import uuid4
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from campaigns import batch, consequences
-from campaigns.models import OutboundMessage, OutboundState
+from campaigns import batch, consequences, sending
+from campaigns.models import MessageKind, OutboundMessage, OutboundState, Priority
 from contacts import (
     belonging,
     chain,
@@ -43,6 +44,7 @@ from contacts.models import (
     Suppression,
     UnitedPhone,
 )
+from inbound import holds as reviewing
 from inbound import receiving
 from inbound.models import Conversation, InboundMessage
 from smsdesk import phones
@@ -663,3 +665,102 @@ def test_a_doubt_on_one_phone_holds_the_other():
     assert held[person.subscriber_key].is_held
     assert held[other.subscriber_key].is_held
     assert chain.first_break() is None
+
+
+def two_phones(sender):
+    """One person, and a waiting message of the sender to each of their phones."""
+    kept, other = (sending_rig.agreed(factories.contact(), sender, *MARKETING) for _ in range(2))
+    unite(kept, other)
+    again = factories.contact(other.phone)
+    for phone in (kept, again):
+        sending.queue(
+            phone, sender=sender, text="News", purpose=Purpose.MARKETING, kind=MessageKind.API,
+            priority=Priority.CAMPAIGN, now=timezone.now(),
+        )  # fmt: skip
+    return kept, again
+
+
+def hears(sender, person, text):
+    now = timezone.now()
+    said = InboundText(
+        event_key=uuid4().hex, gateway_id="", phone=person.phone, sender=sender.value, text=text, at=now
+    )
+    return receiving.receive(sender.account, said, now=now)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("stops", [0, 1])
+def test_a_stop_takes_out_what_waits_for_the_persons_other_phone(stops):
+    sender = factories.sender()
+    both = two_phones(sender)
+    hears(sender, both[stops], "STOP")
+    waiting = OutboundMessage.objects.exclude(purpose=Purpose.COMPLIANCE)
+    assert set(waiting.values_list("state", "code")) == {("cancelled", "OPTED_OUT")}
+
+
+@pytest.mark.django_db
+def test_what_waits_for_the_other_phone_is_not_sent_even_where_it_was_queued_after_the_stop():
+    sender = factories.sender()
+    kept, again = two_phones(sender)
+    hears(sender, kept, "STOP")
+    OutboundMessage.objects.filter(state="cancelled").update(state="queued", code="", final_at=None)
+    _, _, submitted = sending_rig.submit(sender)
+    assert [item.to for item in submitted.items] == [kept.phone]  # the confirmation alone
+    rows = OutboundMessage.objects.filter(purpose=Purpose.MARKETING)
+    assert set(rows.values_list("state", "code")) == {("skipped", "SUPPRESSED")}
+    assert again.subscriber_key in set(rows.values_list("subscriber_key", flat=True))
+
+
+@pytest.mark.django_db
+def test_a_stop_that_comes_late_leaves_what_waits_for_a_phone_on_which_they_came_back():
+    sender = factories.sender()
+    kept, again = two_phones(sender)
+    now = timezone.now()
+    stop(again, brand=sender.brand, at=now - timedelta(hours=2))
+    start(again, brand=sender.brand, at=now - timedelta(minutes=5))
+    late = InboundText(
+        event_key="late", gateway_id="", phone=kept.phone, sender=sender.value, text="STOP",
+        at=now - timedelta(hours=1),
+    )  # fmt: skip
+    receiving.receive(sender.account, late, now=now)
+    waiting = dict(OutboundMessage.objects.filter(purpose=Purpose.MARKETING).values_list("subscriber_key", "state"))
+    assert waiting == {kept.subscriber_key: "cancelled", again.subscriber_key: "queued"}
+
+
+@pytest.mark.django_db
+def test_a_stop_is_answered_when_nothing_of_the_other_phone_is_leaving_any_more():
+    sender = factories.sender()
+    kept, again = two_phones(sender)
+    with CaptureQueriesContext(connection) as seen:
+        hears(sender, kept, "STOP")
+    asked = [one["sql"] for one in seen if "submitting" in one["sql"]]
+    assert all(any(one.subscriber_key in sql for sql in asked) for one in (kept, again))
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("is_opt_out", [True, False])
+@pytest.mark.parametrize("decided", [0, 1])
+def test_one_decision_on_a_doubt_counts_for_every_phone_it_holds(is_opt_out, decided):
+    sender = factories.sender()
+    both = two_phones(sender)
+    hears(sender, both[1], "Stop by the store?")
+    assert Hold.objects.filter(closed_at=None).count() == 2
+    hold = Hold.objects.get(subscriber_key=both[decided].subscriber_key)
+    if is_opt_out:
+        reviewing.opt_out(hold, by="ann", note="read", now=timezone.now())
+    else:
+        reviewing.release(hold, by="ann", now=timezone.now())
+    assert set(Hold.objects.values_list("closed_by", "was_opt_out")) == {("ann", is_opt_out)}
+    assert {is_suppressed(one.subscriber_key) for one in both} == {is_opt_out}
+    assert ledger_is_sound()
+
+
+@pytest.mark.django_db
+def test_a_later_doubt_on_the_other_phone_is_decided_by_itself():
+    sender = factories.sender()
+    kept, again = two_phones(sender)
+    hears(sender, kept, "Stop by the store?")
+    later = timezone.now() + timedelta(minutes=1)
+    Hold.objects.filter(subscriber_key=again.subscriber_key).update(said_at=later)
+    reviewing.release(Hold.objects.get(subscriber_key=kept.subscriber_key), by="ann", now=later)
+    assert Hold.objects.get(closed_at=None).subscriber_key == again.subscriber_key
