@@ -51,6 +51,7 @@ from smsdesk import phones
 from smsdesk.errors import Conflict, DomainError, Invalid, WrongState
 from smsdesk.gateways.contract import InboundText
 from smsdesk.gateways.errors import Beyond
+from smsdesk.models import Scope
 from tests import factories, sending_rig
 from tests.factories import NOW
 
@@ -507,6 +508,15 @@ def test_merging_over_the_api():
     assert (answer.status_code, answer.json()["external_id"]) == (200, "N-7")
     assert api.get(f"/api/v1/contacts/{other.ref}/").status_code == 404
     assert api.post(address, {"other": other.ref}, content_type="application/json").status_code == 400
+
+
+def test_merging_over_the_api_needs_its_own_scope():
+    kept, other = factories.contact(), factories.contact()
+    every_other = [scope for scope in Scope.values if scope != "contacts:merge"]
+    api = factories.api(factories.api_key(scopes=every_other)[1])
+    answer = api.post(f"/api/v1/contacts/{kept.ref}/merge/", {"other": other.ref}, "application/json")
+    assert (answer.status_code, answer.json()["code"]) == (403, "missing_scope")
+    assert Contact.objects.count() == 2
 
 
 # --- At the same moment -----------------------------------------------------------------------------------

@@ -156,7 +156,7 @@ class MergeIn(StrictSerializer):
 
 class Merges(views.Endpoint):
     id_prefix = "con"
-    scopes = {"create": Scope.CONTACTS_WRITE}
+    scopes = {"create": Scope.CONTACTS_MERGE}  # as in the admin, where it takes a right of its own
     queryset = Contact.objects.all()
 
     @extend_schema(

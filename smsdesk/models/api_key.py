@@ -9,6 +9,7 @@ class Scope(models.TextChoices):
     CONTACTS_WRITE = "contacts:write", "Add and change contacts, record consent"
     CONTACTS_EXPORT = "contacts:export", "Export contacts as a file"
     CONTACTS_DISCLOSE = "contacts:disclose", "Read the proof of consent and everything held on a person"
+    CONTACTS_MERGE = "contacts:merge", "Merge contacts for good"
     CONTACTS_ERASE = "contacts:erase", "Erase a person"
     IMPORTS_READ = "imports:read", "Read imports and their reports, which quote cells of the files"
     IMPORTS_WRITE = "imports:write", "Upload files, import and undo imports"
