@@ -118,3 +118,19 @@ def test_axe_finds_nothing_serious_on_the_pages_of_contacts(demo, browser, theme
         found[name] = serious(page)
     context.close()
     assert {name: faults for name, faults in found.items() if faults} == {}
+
+
+@pytest.mark.parametrize("width", [1280, 800, 390])
+def test_what_is_jumped_to_is_not_covered_by_the_header(demo, open_page, width):
+    page = open_page()
+    demo.sign_in(page)
+    open_person(page, demo, "Hugo Silva")
+    page.set_viewport_size({"width": width, "height": 400})
+    page.goto(page.url.partition("#")[0] + "#timeline")
+    page.wait_for_function("document.scrollingElement.scrollTop > 0")
+    is_in_place = page.evaluate("document.getElementById('header').getBoundingClientRect().top === 0")
+    assert is_in_place == (width > 768)
+    assert page.evaluate(
+        "document.getElementById('timeline').getBoundingClientRect().top"
+        " >= document.getElementById('header').getBoundingClientRect().bottom"
+    )
