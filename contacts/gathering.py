@@ -169,12 +169,6 @@ def facts_about(contact: Contact, *, context: facts.Context, at: datetime, body:
     return facts_of([person], context=context, known=known, bodies=[body])[0]
 
 
-def may_i(contact: Contact, *, brand: Brand, purpose: Purpose, at: datetime) -> facts.Verdict:
-    """ "What may I send now?": the verdict for a text nobody has written yet, from a number people can answer."""
-    context = base_context(brand, purpose=purpose)
-    return permission.judge(facts_about(contact, context=context, at=at), at)
-
-
 def rules(person: Person) -> tuple[Rule, ...]:
     number_state = area_codes.state(person.phone)
     return rule_book.load().rules_for(person.country, address_state=person.region, number_state=number_state)

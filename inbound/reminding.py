@@ -3,6 +3,8 @@
 When the time is over nothing changes in the ledger: without YES nothing had been given.
 """
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import structlog
@@ -21,14 +23,42 @@ log = structlog.get_logger(__name__)
 STAYS_FRESH = timedelta(minutes=15)  # a reminder that could not leave by then would leave at another hour
 
 
-def remind_due(*, now: datetime) -> int:
-    """Remind everybody who has not answered for a while and may be texted at this hour; how many texts."""
+PAGE = 200  # sign-ups that are read at once
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """How many texts there were, and behind which sign-up the next round goes on; None: nobody is left."""
+
+    texts: int
+    rest_after: int | None
+
+
+def remind_due(*, now: datetime, after: int = 0, is_late: Callable[[], bool] = lambda: False) -> Round:
+    """Remind those who have not answered for a while and may be texted at this hour, until `is_late` says stop.
+
+    In the order of their ids, from behind `after` on: whoever may not be texted now must not keep others waiting.
+    """
+    texts = 0
+    while ids := _due(now=now, after=after):
+        for pk in ids:
+            if is_late():
+                return Round(texts, after)
+            texts += _remind(pk, now=now)
+            after = pk
+    return Round(texts, None)
+
+
+def _due(*, now: datetime, after: int) -> list[int]:
     asked_before = now - timedelta(hours=settings.SIGN_UP["reminder_hours"])
     due = SignUp.objects.filter(
-        state=SignUpState.ASKED, reminded_at=None, asked_at__lte=asked_before, ends_at__gt=now + STAYS_FRESH
+        pk__gt=after,
+        state=SignUpState.ASKED,
+        reminded_at=None,
+        asked_at__lte=asked_before,
+        ends_at__gt=now + STAYS_FRESH,
     )
-    ids = list(due.order_by("pk").values_list("pk", flat=True))
-    return sum(_remind(pk, now=now) for pk in ids)
+    return list(due.order_by("pk").values_list("pk", flat=True)[:PAGE])
 
 
 def end_overdue(*, now: datetime) -> int:

@@ -23,13 +23,13 @@ from django.core.management import CommandError, call_command
 
 from campaigns import accounts
 from campaigns.models import Campaign, CampaignState, GatewayAccount, OutboundMessage, OutboundState
-from contacts import gathering
 from contacts.models import ConsentState, Contact, ContactList, Hold, Purpose, Suppression
 from inbound.models import Conversation, Keyword
 from smsdesk import phones
 from smsdesk.management import demo_people, demo_world
 from smsdesk.management.demo_home import Home
 from smsdesk.simulator.accounts import AccountBook
+from tests import judging
 from tests.factories import NOW
 from tests.test_supervisor import is_alive
 from tests.world import ROOT, end, free_port, wait_until
@@ -103,7 +103,7 @@ def test_the_judge_lets_the_newsletter_through_whenever_the_demo_starts(world, h
     demo_people.stay_awake(now=start)
     brand = Campaign.objects.first().brand
     verdicts = [
-        gathering.may_i(person, brand=brand, purpose=Purpose.MARKETING, at=start).outcome
+        judging.may_i(person, brand=brand, purpose=Purpose.MARKETING, at=start).outcome
         for person in Contact.objects.filter(lists__name="Newsletter")
     ]
     assert verdicts.count("allowed") == 38  # without the one who opted out and the one in doubt

@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 
-from contacts import chain, consent, gathering, lapsing, rebuilding, tasks
+from contacts import chain, consent, lapsing, rebuilding, tasks
 from contacts.models import Basis, ConsentEvent, ConsentSource, ConsentState, EventKind, Purpose
-from tests import factories
+from tests import factories, judging
 from tests.factories import NOW
 
 pytestmark = pytest.mark.django_db
@@ -55,10 +55,10 @@ def test_consent_for_a_time_ends_in_the_ledger_at_the_instant_it_ended(brand):
 def test_the_judge_and_the_ledger_agree_on_the_very_instant(brand):
     person = factories.contact(phone="+4915123456789")
     agree(person, brand, at=NOW - 9 * DAY, until=NOW)
-    before = gathering.may_i(person, brand=brand, purpose=Purpose.MARKETING, at=NOW - timedelta(microseconds=1))
+    before = judging.may_i(person, brand=brand, purpose=Purpose.MARKETING, at=NOW - timedelta(microseconds=1))
     run(NOW - timedelta(microseconds=1))
     assert (before.code, ended()) == ("OK", [])
-    assert gathering.may_i(person, brand=brand, purpose=Purpose.MARKETING, at=NOW).code == "CONSENT_EXPIRED"
+    assert judging.may_i(person, brand=brand, purpose=Purpose.MARKETING, at=NOW).code == "CONSENT_EXPIRED"
     run(NOW)
     assert len(ended()) == 1
 

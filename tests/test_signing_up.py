@@ -10,10 +10,10 @@ from django.db.utils import DatabaseError
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
-from django_q.models import Schedule
+from django_q.models import OrmQ, Schedule
 
 from campaigns.models import OutboundMessage, Sender
-from contacts import chain, consent, erasure, gathering, permission, retention
+from contacts import chain, consent, erasure, permission, retention
 from contacts.facts import Context, Facts
 from contacts.models import ConsentEvent, ConsentSource, ConsentState, Contact, Suppression
 from inbound import form_pages, opt_in_forms, receiving, reminding, tasks
@@ -22,7 +22,7 @@ from smsdesk import tallies
 from smsdesk.errors import Invalid
 from smsdesk.gateways.contract import InboundText
 from smsdesk.models import Tally
-from tests import factories
+from tests import factories, judging
 from tests.test_receiving import in_threads
 
 pytestmark = pytest.mark.django_db
@@ -75,7 +75,7 @@ def age(**over):
 
 def may_advertise(form):
     contact = Contact.objects.get(phone=PHONE)
-    return gathering.may_i(contact, brand=form.brand, purpose="marketing", at=timezone.now()).code
+    return judging.may_i(contact, brand=form.brand, purpose="marketing", at=timezone.now()).code
 
 
 # --- the page -------------------------------------------------------------------------------------------
@@ -409,24 +409,24 @@ def asked(form, *, hours, before):
 
 def test_one_reminder_goes_a_day_later_and_never_again(form):
     asked(form, hours=25, before=noon())
-    assert [reminding.remind_due(now=noon()) for _ in range(3)] == [1, 0, 0]
-    assert reminding.remind_due(now=noon() + 20 * HOUR) == 0
+    assert [reminding.remind_due(now=noon()).texts for _ in range(3)] == [1, 0, 0]
+    assert reminding.remind_due(now=noon() + 20 * HOUR).texts == 0
     assert texts()[1].startswith(f"{form.brand.name}: Still want")
 
 
 def test_no_reminder_within_the_day_or_after_an_answer(form):
     asked(form, hours=23, before=noon())
-    assert reminding.remind_due(now=noon()) == 0
+    assert reminding.remind_due(now=noon()).texts == 0
     says(form, "YES", now=noon())
     SignUp.objects.update(asked_at=noon() - 30 * HOUR)
-    assert reminding.remind_due(now=noon()) == 0
+    assert reminding.remind_due(now=noon()).texts == 0
 
 
 def test_a_reminder_waits_for_the_morning(form):
     asked(form, hours=30, before=noon())
     night = noon() + 10 * HOUR
-    assert reminding.remind_due(now=night) == 0
-    assert reminding.remind_due(now=noon() + 24 * HOUR) == 1
+    assert reminding.remind_due(now=night).texts == 0
+    assert reminding.remind_due(now=noon() + 24 * HOUR).texts == 1
 
 
 @pytest.mark.parametrize("what", ["opted out", "held", "switched off"])
@@ -439,7 +439,7 @@ def test_no_reminder_to_somebody_who_may_not_be_texted(form, what):
         consent.hold(contact, brand=None, inbound_id=None, said_at=now, now=now)
     else:
         OptInForm.objects.update(is_active=False)
-    assert reminding.remind_due(now=noon()) == 0
+    assert reminding.remind_due(now=noon()).texts == 0
 
 
 def test_a_phone_is_reminded_once_in_thirty_days_whatever_is_sent_in(form):
@@ -449,7 +449,44 @@ def test_a_phone_is_reminded_once_in_thirty_days_whatever_is_sent_in(form):
     row.pk, row.public_id, row.nonce, row.state, row.reminded_at = None, None, "n2", "asked", None
     row.public_id = uuid.uuid4()
     row.save()
-    assert reminding.remind_due(now=noon()) == 0
+    assert reminding.remind_due(now=noon()).texts == 0
+
+
+def three_asked(form):
+    """Three people who have not answered for more than a day; the first of them may not be texted any more."""
+    asked(form, hours=30, before=noon())
+    first = SignUp.objects.get()
+    now = timezone.now()
+    consent.opt_out(Contact.objects.get(), brand=form.brand, source=ConsentSource.ADMIN, occurred_at=now, now=now)
+    for number in (2, 3):
+        contact = factories.contact()
+        SignUp.objects.create(
+            form=form, brand=form.brand, wording=first.wording, nonce=f"n{number}", phone=contact.phone,
+            subscriber_key=contact.subscriber_key, state="asked", created_at=now, asked_at=first.asked_at,
+            ends_at=first.ends_at,
+        )  # fmt: skip
+    return list(SignUp.objects.order_by("pk").values_list("pk", flat=True))
+
+
+def test_a_round_that_takes_too_long_stops_and_the_next_goes_on_behind_it(form):
+    _, second, third = three_asked(form)
+    looks = iter([False, False, True])
+    assert reminding.remind_due(now=noon(), is_late=lambda: next(looks)) == reminding.Round(1, second)
+    assert reminding.remind_due(now=noon(), after=second) == reminding.Round(1, None)
+    assert set(SignUp.objects.exclude(reminded_at=None).values_list("pk", flat=True)) == {second, third}
+
+
+def test_a_run_whose_time_is_over_wakes_its_successor(form, monkeypatch):
+    three_asked(form)
+    SignUp.objects.update(asked_at=timezone.now() - 30 * HOUR, ends_at=timezone.now() + 30 * HOUR)
+    monkeypatch.setattr(tasks, "_PATIENCE", -1.0)
+    OrmQ.objects.all().delete()
+    tasks.tend_sign_ups()
+    [woken] = OrmQ.objects.all()
+    assert (woken.task["func"], woken.task["args"]) == (tasks.TEND_SIGN_UPS, (0,))
+    monkeypatch.setattr(tasks, "_PATIENCE", 60.0)
+    tasks.tend_sign_ups(*woken.task["args"])
+    assert [one.task["func"] for one in OrmQ.objects.all()].count(tasks.TEND_SIGN_UPS) == 1
 
 
 def test_the_round_is_scheduled_and_may_run_any_number_of_times(form):

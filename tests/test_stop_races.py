@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from campaigns import consequences
 from campaigns.models import OutboundMessage
-from contacts import chain, claims, consent, erasure, gathering, import_batches, importing, rebuilding, uniting
+from contacts import chain, claims, consent, erasure, import_batches, importing, rebuilding, uniting
 from contacts.models import (
     Basis,
     ConsentEvent,
@@ -33,7 +33,7 @@ from smsdesk import phones
 from smsdesk.errors import WrongState
 from smsdesk.gateways.contract import InboundText
 from smsdesk.gateways.errors import Beyond
-from tests import factories
+from tests import factories, judging
 from tests.racing import rounds
 from tests.test_importing import ready
 
@@ -92,7 +92,7 @@ def let_through(sender, given):
     found = []
     for phone in given:
         person = consent.get_or_add(phones.parse(phone, default_region=""), now=at)
-        codes = {gathering.may_i(person, brand=sender.brand, purpose=p, at=at).code for p in Purpose.values[:3]}
+        codes = {judging.may_i(person, brand=sender.brand, purpose=p, at=at).code for p in Purpose.values[:3]}
         if codes != {"SUPPRESSED"}:
             found.append((phone, codes))
     assert not ConsentState.objects.filter(is_active=True).exists()

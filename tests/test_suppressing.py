@@ -9,12 +9,12 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from contacts import chain, consent, gathering, number_lists, rebuilding, suppressing
+from contacts import chain, consent, number_lists, rebuilding, suppressing
 from contacts.models import ConsentEvent, ConsentSource, Contact, ContactList, Hold, Purpose, Suppression
 from smsdesk import phones
 from smsdesk.errors import Invalid
 from smsdesk.models import Scope
-from tests import factories
+from tests import factories, judging
 from tests.factories import NOW
 
 pytestmark = pytest.mark.django_db
@@ -48,7 +48,7 @@ def test_a_phone_nobody_has_is_suppressed_and_so_is_whoever_comes_with_it_later(
 
     assert not Contact.objects.exists()
     fresh = consent.get_or_add(phones.parse("+12125550142", default_region=""), now=NOW)
-    verdict = gathering.may_i(fresh, brand=brand, purpose=Purpose.TRANSACTIONAL, at=NOW)
+    verdict = judging.may_i(fresh, brand=brand, purpose=Purpose.TRANSACTIONAL, at=NOW)
     assert verdict.code == "SUPPRESSED"
     assert ledger_is_sound()
 
@@ -60,7 +60,7 @@ def test_a_contact_is_suppressed_and_their_open_review_is_answered():
 
     suppress(person.phone, now=NOW + timedelta(hours=1))
 
-    assert gathering.may_i(person, brand=brand, purpose=Purpose.MARKETING, at=NOW).code == "SUPPRESSED"
+    assert judging.may_i(person, brand=brand, purpose=Purpose.MARKETING, at=NOW).code == "SUPPRESSED"
     assert Hold.objects.get().was_opt_out
     event = ConsentEvent.objects.get(kind="opt_out")
     assert event.evidence.document == {"phone": person.phone, "note": "letter"}

@@ -52,7 +52,7 @@ from smsdesk.errors import Conflict, DomainError, Invalid, WrongState
 from smsdesk.gateways.contract import InboundText
 from smsdesk.gateways.errors import Beyond
 from smsdesk.models import Scope
-from tests import factories, sending_rig
+from tests import factories, judging, sending_rig
 from tests.factories import NOW
 
 pytestmark = pytest.mark.django_db
@@ -220,7 +220,7 @@ def test_consent_of_one_phone_never_becomes_consent_of_the_other():
     unite(kept, other)
 
     assert not ConsentState.objects.filter(subscriber_key=kept.subscriber_key).exists()
-    verdict = gathering.may_i(kept, brand=brand, purpose=Purpose.MARKETING, at=NOW)
+    verdict = judging.may_i(kept, brand=brand, purpose=Purpose.MARKETING, at=NOW)
     assert verdict.code == "NO_CONSENT"
 
 
@@ -300,7 +300,7 @@ def test_a_phone_that_comes_back_is_a_fresh_contact_that_is_still_suppressed():
 
     assert is_new
     assert fresh.pk != kept.pk
-    verdict = gathering.may_i(fresh, brand=brand, purpose=Purpose.TRANSACTIONAL, at=NOW)
+    verdict = judging.may_i(fresh, brand=brand, purpose=Purpose.TRANSACTIONAL, at=NOW)
     assert verdict.code == "SUPPRESSED"
 
 
