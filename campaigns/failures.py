@@ -18,7 +18,6 @@ class Words(NamedTuple):
 _GONE = "The number is not in service."
 _OFF = "The phone was switched off or out of reach until the carrier gave up."
 _FILTERED = "The carrier's spam filter stopped the text."
-_UNREGISTERED = "The sender is not registered for this kind of traffic."
 _STOPPED = "The carrier or gateway holds an opt-out of this number."
 _EXPIRED = "The carrier could not deliver it in time."
 

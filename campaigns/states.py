@@ -19,7 +19,6 @@ RANK = {
     OutboundState.REJECTED: 3,
     OutboundState.DELIVERED: 4,
 }
-FINAL = frozenset(state for state, rank in RANK.items() if rank >= 3)
 
 # Those that surely left, and those nobody can be sure of: counted against caps, told in proofs.
 MAY_HAVE_LEFT = (

@@ -76,7 +76,7 @@ def put(contact: Contact, names: Iterable[str], *, by: User | AnonymousUser, now
         tags = {tag.pk: tag for tag in map(named, names)}
         if not consent.lock([contact.pk]):
             return  # gone meanwhile: nobody is left to be tagged
-        added = _insert(list(tags), [contact.pk], now=now)
+        added = [tag for tag, _ in _insert(list(tags), [contact.pk], now=now)]
         if added:
             audit.note(contact, f"Tagged: {_listed(tags[pk] for pk in sorted(added))}.", by=by)
 
@@ -97,36 +97,51 @@ def put_on_all(people: "QuerySet[Contact]", *, tag: Tag, by: User | AnonymousUse
 
     Page by page, each committed by itself: repeated after a crash, it goes on with those that are missing.
     """
-    added = _in_pages(people, lambda page: len(_insert([tag.pk], page, now=now)))
+
+    def put_on(page: dict[int, Contact]) -> int:
+        fresh = [page[contact] for _, contact in _insert([tag.pk], list(page), now=now)]
+        audit.note_all(fresh, f"Tagged: {_listed([tag])}.", by=by)
+        return len(fresh)
+
+    added = _in_pages(people, put_on)
     audit.note(tag, f"Put on {added:,} contacts.", by=by)
     return added
 
 
 def take_off_all(people: "QuerySet[Contact]", *, tag: Tag, by: User | AnonymousUser) -> int:
     """Take the tag off everybody in `people`; how many had it."""
-    removed = _in_pages(people, lambda page: Tagging.objects.filter(tag=tag, contact__in=page).delete()[0])
+
+    def take_off_page(page: dict[int, Contact]) -> int:
+        rows = Tagging.objects.filter(tag=tag, contact__in=page)
+        had = [page[contact] for contact in rows.values_list("contact_id", flat=True)]
+        rows.delete()
+        audit.note_all(had, f"Tags taken off: {_listed([tag])}.", by=by)
+        return len(had)
+
+    removed = _in_pages(people, take_off_page)
     audit.note(tag, f"Taken off {removed:,} contacts.", by=by)
     return removed
 
 
-def _in_pages(people: "QuerySet[Contact]", act: Callable[[list[int]], int]) -> int:
-    """What `act` says of all pages of keys together; a page is locked meanwhile, so that nobody in it is erased."""
+def _in_pages(people: "QuerySet[Contact]", act: Callable[[dict[int, Contact]], int]) -> int:
+    """What `act` says of all pages together; a page is locked meanwhile, so that nobody in it is erased."""
     total = after = 0
     keys = people.order_by("pk").values_list("pk", flat=True)
     while page := list(keys.filter(pk__gt=after)[:_PAGE]):
         with transaction.atomic():
             # Locked by key and not as found: what lists join and make distinct cannot be locked.
             there = Contact.objects.filter(pk__in=page).order_by("pk").select_for_update(no_key=True)
-            total += act(list(there.values_list("pk", flat=True)))
+            total += act({person.pk: person for person in there.only("name", "phone")})
         after = page[-1]
     return total
 
 
-def _insert(tags: list[int], contacts: list[int], *, now: datetime) -> list[int]:
-    """Keys of the tags, once for each contact that did not have it."""
+def _insert(tags: list[int], contacts: list[int], *, now: datetime) -> list[tuple[int, int]]:
+    """Keys of tag and contact, for each contact that did not have it."""
     rows = [(tag, contact, now) for tag in sorted(tags) for contact in contacts]
     columns = ("tag", "contact", "added_at")
-    return [tag for (tag,) in bulk_sql.insert_missing_rows(Tagging, columns=columns, rows=rows, returning=("tag",))]
+    new = bulk_sql.insert_missing_rows(Tagging, columns=columns, rows=rows, returning=("tag", "contact"))
+    return [(tag, contact) for tag, contact in new]
 
 
 def _listed(tags: Iterable[Tag]) -> str:

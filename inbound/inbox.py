@@ -93,10 +93,6 @@ def fingerprint(user: User, wanted: Filter) -> str:
     return f"{seen['n']}-{seen['changes'] or 0}-{seen['at'].timestamp() if seen['at'] else 0}-{wanted.page}"
 
 
-def unread_count(user: User) -> int:
-    return visible_to(user).filter(is_unread=True, state__in=UNRESOLVED).count()
-
-
 def _named(search: str, *, reader: User) -> Q:
     """By name or number; who sees it masked must know all of it, or the end that is shown."""
     named = Q(contact__name__icontains=search)

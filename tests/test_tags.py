@@ -7,7 +7,7 @@ from django.contrib.admin.models import LogEntry
 from django.db import connection
 from django.urls import reverse
 
-from contacts import erasure, personal_export, tagging
+from contacts import erasure, personal_export, tagging, timeline
 from contacts.models import Contact, Segment, Tag, Tagging
 from contacts.segments import keeping, rules
 from smsdesk.errors import Conflict, DomainError, Invalid
@@ -170,6 +170,19 @@ def test_without_all_only_the_chosen_rows_are_tagged(desk):
     act(desk, "put", "vip", _selected_action=one.pk, select_across="0", confirmed="1")
 
     assert (names(one), names(other)) == (["vip"], [])
+
+
+def test_tagging_many_is_told_on_each_of_those_it_changed(desk, clerk):
+    had, hadnt = factories.contact(name="Ann"), factories.contact()
+    tagging.put(had, ["vip"], by=clerk, now=NOW)
+    tag, everybody = tagging.named("vip"), Contact.objects.all()
+    tagging.put_on_all(everybody, tag=tag, by=clerk, now=NOW)
+    tagging.take_off_all(everybody, tag=tag, by=clerk)
+    for person in (had, hadnt):
+        told = timeline.read(person, keys=[person.subscriber_key], may=lambda _: True, kinds=["edits"]).entries
+        assert [(one.title, one.who) for one in told] == [
+            ("Tags taken off: vip.", clerk.get_username()), ("Tagged: vip.", clerk.get_username()),
+        ]  # fmt: skip
 
 
 def test_a_tag_nobody_has_cannot_be_taken_off(desk):

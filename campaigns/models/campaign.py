@@ -93,10 +93,6 @@ class Campaign(PublicIdModel):
     def __str__(self) -> str:
         return self.name
 
-    @property
-    def is_editable(self) -> bool:
-        return self.state == CampaignState.DRAFT
-
 
 class IncludedSegment(models.Model):
     """A segment a campaign goes to. The segment stays as long as the campaign does, which says whom it reached."""
