@@ -2,47 +2,65 @@
 
 An address names either the message it was texted in or, where it was handed out some other way, the contact; both
 by opaque ids. Only the first proves that whoever opens it holds the phone. It lives for 60 days (settings): so long
-must the way out of a message work (CASL).
+must the way out of a message work (CASL); also while `SECRET_KEY` is changed, if the former one is kept beside it.
+
+A number that got a new owner leaves the links of the former one behind: they open nothing.
 """
 
 import base64
 import binascii
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from django.conf import settings
 from django.core import signing
-from django.utils.crypto import constant_time_compare
+from django.db.models import QuerySet
 
+from campaigns import states
 from campaigns.models import OutboundMessage
-from contacts import belonging
-from contacts.models import Contact
+from contacts.models import ConsentEvent, Contact, EventKind, UnitedPhone
 from smsdesk.errors import Invalid
 
 _SALT = "campaigns.preference_links"
 _MESSAGE, _CONTACT = b"m", b"c"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_SIZE = 1 + 16 + 2  # kind, id, last day
+_SIZE = 1 + 16 + 2 + 1  # kind, id, last day, owner
+FRESH_DAYS = 7  # an address that was made before may stand in a text for so long
 
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """Whose page it is. `was_texted`: the address went to that very phone, and nowhere else."""
+    """Whose page it is. `was_texted`: the address went to that very phone, in `message`, and nowhere else."""
 
     contact: Contact
-    brand_id: int | None
+    message: OutboundMessage | None
     was_texted: bool
+
+    @property
+    def brand_id(self) -> int | None:
+        return self.message.brand_id if self.message else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """What an address says, its signature checked. `owner`: the how-manieth of the number, of contacts only."""
+
+    kind: bytes
+    public_id: UUID
+    last_day: int
+    owner: int
 
 
 def of_message(public_id: UUID, *, now: datetime) -> str:
     """For the text of this very message."""
-    return _address(_MESSAGE + public_id.bytes, now=now)
+    return _address(_MESSAGE, public_id, owner=0, now=now)
 
 
 def of_contact(contact: Contact, *, now: datetime) -> str:
     """For mails, accounts and apps: whoever has it can lower what is sent, and nothing else."""
-    return _address(_CONTACT + contact.public_id.bytes, now=now)
+    return _address(_CONTACT, contact.public_id, owner=_owner(contact), now=now)
 
 
 def ends_at(now: datetime) -> datetime:
@@ -52,48 +70,88 @@ def ends_at(now: datetime) -> datetime:
 
 def example() -> str:
     """As long as a real one, for previews: it opens nothing."""
-    return f"{settings.PUBLIC_URL}/p/{'x' * 70}"
+    return f"{settings.PUBLIC_URL}/p/{'x' * 71}"
+
+
+def leads_out(text: str, contact: Contact, *, now: datetime) -> bool:
+    """Whether a text that was written by hand carries the address of this contact's own page, made lately."""
+    for token in re.findall(re.escape(f"{settings.PUBLIC_URL}/p/") + r"([A-Za-z0-9_.-]+)", text):
+        try:
+            said = _said(token.rstrip("."), now=now)
+        except Invalid:
+            continue
+        is_own = (said.kind, said.public_id, said.owner) == (_CONTACT, contact.public_id, _owner(contact))
+        if is_own and said.last_day >= _last_day(now) - FRESH_DAYS:
+            return True
+    return False
 
 
 def read(token: str, *, now: datetime) -> Opened:
     """Whose page this is. Raises `Invalid` for an address that was forged, is over, or whose person is gone."""
-    said, _, signature = token[:200].partition(".")
-    if not signature or not constant_time_compare(_signature(said), signature):
-        raise _unknown()
+    said = _said(token[:200], now=now)
+    return _of_contact(said) if said.kind == _CONTACT else _of_message(said)
+
+
+def _said(token: str, *, now: datetime) -> _Said:
     try:
-        raw = base64.urlsafe_b64decode(said + "=" * (-len(said) % 4))
-    except (ValueError, binascii.Error):
+        signed = signing.Signer(salt=_SALT, sep=".").unsign(token)
+        raw = base64.urlsafe_b64decode(signed + "=" * (-len(signed) % 4))
+    except (signing.BadSignature, ValueError, binascii.Error):
         raise _unknown() from None
     if len(raw) != _SIZE:
         raise _unknown()
-    if (now - _EPOCH).days > int.from_bytes(raw[17:], "big"):
+    said = _Said(raw[:1], UUID(bytes=raw[1:17]), int.from_bytes(raw[17:19], "big"), raw[19])
+    if (now - _EPOCH).days > said.last_day:
         raise Invalid("link_over", "This link is too old.", cure="Use the one in the newest text you got.")
-    return _opened(raw[:1], UUID(bytes=raw[1:17]))
+    return said
 
 
-def _opened(kind: bytes, public_id: UUID) -> Opened:
-    if kind == _CONTACT:
-        contact = Contact.objects.filter(public_id=public_id).first()
-        if contact is None:
+def _of_contact(said: _Said) -> Opened:
+    contact = Contact.objects.filter(public_id=said.public_id).first()
+    if contact is not None and _owner(contact) != said.owner:
+        raise _unknown()
+    if contact is None:  # merged into another one: an opt-out of either phone counts for both
+        tie = UnitedPhone.objects.filter(former_public_id=said.public_id).select_related("contact").first()
+        if tie is None or _owner(tie) != said.owner:
             raise _unknown()
-        return Opened(contact, None, was_texted=False)
-    message = OutboundMessage.objects.filter(public_id=public_id).select_related("contact").first()
-    if message is None or message.contact is None:
+        contact = tie.contact
+    return Opened(contact, None, was_texted=False)
+
+
+def _of_message(said: _Said) -> Opened:
+    message = OutboundMessage.objects.filter(public_id=said.public_id).select_related("contact").first()
+    if message is None or message.contact is None or _has_new_owner(message):
         raise _unknown()
-    # Where contacts were merged, this went to another phone of the same person: it may lower, and not raise.
-    was_texted = message.subscriber_key == message.contact.subscriber_key
-    if not was_texted and message.subscriber_key not in belonging.keys_of(message.contact):
+    # A text that never left was read in no phone.
+    has_left = states.may_have_left(message)
+    if message.subscriber_key == message.contact.subscriber_key:
+        return Opened(message.contact, message, was_texted=has_left)
+    # It went to another phone of the same person, whose contact was merged into this one.
+    if not UnitedPhone.objects.filter(contact=message.contact, subscriber_key=message.subscriber_key).exists():
         raise _unknown()
-    return Opened(message.contact, message.brand_id, was_texted=was_texted)
+    again = Contact.objects.filter(subscriber_key=message.subscriber_key).first()
+    if again is not None:  # and is a contact of its own again
+        return Opened(again, message, was_texted=has_left)
+    return Opened(message.contact, message, was_texted=False)
 
 
-def _address(whose: bytes, *, now: datetime) -> str:
-    said = base64.urlsafe_b64encode(whose + _last_day(now).to_bytes(2, "big")).decode().rstrip("=")
-    return f"{settings.PUBLIC_URL}/p/{said}.{_signature(said)}"
+def _has_new_owner(message: OutboundMessage) -> bool:
+    since = message.submitted_at or message.created_at
+    return _changes_of_owner(message.subscriber_key).filter(recorded_at__gte=since).exists()
 
 
-def _signature(said: str) -> str:
-    return signing.Signer(salt=_SALT).signature(said)
+def _owner(phone: Contact | UnitedPhone) -> int:
+    return _changes_of_owner(phone.subscriber_key).count() % 256
+
+
+def _changes_of_owner(subscriber_key: str) -> "QuerySet[ConsentEvent]":
+    return ConsentEvent.objects.filter(subscriber_key=subscriber_key, kind=EventKind.REASSIGN)
+
+
+def _address(kind: bytes, public_id: UUID, *, owner: int, now: datetime) -> str:
+    raw = kind + public_id.bytes + _last_day(now).to_bytes(2, "big") + bytes([owner])
+    said = base64.urlsafe_b64encode(raw).decode().rstrip("=")
+    return f"{settings.PUBLIC_URL}/p/{signing.Signer(salt=_SALT, sep='.').sign(said)}"
 
 
 def _last_day(now: datetime) -> int:

@@ -60,7 +60,7 @@ def _decision(message: OutboundMessage) -> Decision:
         state=message.get_state_display(),
         left_at=message.submitted_at if states.may_have_left(message) else None,
         ended_at=message.final_at,
-        text=message.body or message.text,
+        text=message.shown_text,
     )
 
 

@@ -19,7 +19,7 @@ def messages(asked: Asked) -> Iterator[Entry]:
     for message in asked.page(rows.select_related("campaign", "sender__account"), at="created_at"):
         what = f"Campaign “{message.campaign.name}”" if message.campaign else message.get_kind_display()
         why = recipients.why(message, gateway=message.sender.account.kind)
-        text = (message.body or message.text)[:_LONGEST] if reads else ""
+        text = message.shown_text[:_LONGEST] if reads else ""
         yield Entry(
             at=message.created_at,
             id=message.pk,

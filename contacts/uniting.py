@@ -105,7 +105,9 @@ def unite(kept: Contact, other: Contact, *, by: User, actor: str, now: datetime)
         fields = _complete(kept, other)
         UnitedPhone.objects.filter(contact=other).update(contact=kept)
         UnitedPhone.objects.update_or_create(
-            contact=kept, subscriber_key=other.subscriber_key, defaults={"phone": other.phone, "united_at": now}
+            contact=kept,
+            subscriber_key=other.subscriber_key,
+            defaults={"phone": other.phone, "former_public_id": other.public_id, "united_at": now},
         )
         said = f"Merged {other.ref} ({phones.mask(other.phone)}) into this contact."
         if other.external_id and other.external_id != kept.external_id:

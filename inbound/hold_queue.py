@@ -39,7 +39,7 @@ class Waiting:
     def answered(self) -> str:
         """What of ours the text answers."""
         ours = self.texts[0].answers if self.texts else None
-        return (ours.body or ours.text) if ours else ""
+        return ours.shown_text if ours else ""
 
     @property
     def pill(self) -> tuple[str, str]:

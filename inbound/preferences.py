@@ -6,20 +6,25 @@ back needs the words of a form of that brand, ticked anew: the link proves that 
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import transaction
 from django.db.models import Q, QuerySet
 
-from campaigns import sending
+from campaigns import receipts, sending
 from campaigns.preference_links import Opened
-from contacts import bases, consent
+from contacts import bases, belonging, consent, suppressing
 from contacts.models import Basis, Brand, ConsentSource, ConsentState, Contact, Purpose, Suppression
 from contacts.standing import EVERY
 from inbound import automatic, receiving, signing_up
 from inbound.form_pages import Page
 from inbound.models import OptInForm, Wording
+from smsdesk import tallies
 from smsdesk.errors import Conflict, NotPermitted
+
+DAY = timedelta(days=1)
+MOST_STOPS_A_DAY, MOST_RETURNS_A_DAY = 20, 5  # of one phone, by links; an opt-out that is news is always taken
+_READ_AGAIN = "Read it again and tick the box if you still agree."
 
 _SHOWN = (Purpose.MARKETING, Purpose.TRANSACTIONAL)
 WORDS = {
@@ -104,6 +109,7 @@ def lower(visit: Visit, *, shown: Collection[str], kept: Collection[str], now: d
     contact = visit.opened.contact
     cancelled = 0
     with transaction.atomic():
+        receiving.be_patient()
         _lock(contact)
         given_up: dict[Brand, list[str]] = {}
         for choice in choices(contact, now=now):
@@ -112,16 +118,27 @@ def lower(visit: Visit, *, shown: Collection[str], kept: Collection[str], now: d
         for brand, purposes in given_up.items():
             act = f"switched off: {', '.join(WORDS[purpose] for purpose in purposes)}"
             cancelled += _opt_out(visit, brand=brand, purposes=purposes, act=act, now=now)
+        _count_for_report(visit, brands=[brand.pk for brand in given_up], now=now)
     if given_up:
         receiving.wait_until_drained({contact.subscriber_key})
     return cancelled
 
 
 def stop_all(visit: Visit, *, now: datetime) -> int:
-    """End everything of every brand; how many queued messages were cancelled."""
+    """End everything of every brand; how many queued messages were cancelled.
+
+    Each press is written down, as each STOP is, but not for ever: the ledger keeps what it has got.
+    """
+    key = visit.opened.contact.subscriber_key
+    is_enough = tallies.count("preferences.stop", of=key, per=DAY, now=now) > MOST_STOPS_A_DAY
     with transaction.atomic():
+        receiving.be_patient()
         _lock(visit.opened.contact)
+        if is_enough and _is_all_off(key, visit.source):
+            return 0
         cancelled = _opt_out(visit, brand=None, purposes=(EVERY,), act="pressed “Stop all texts”", now=now)
+        if visit.opened.message is not None:
+            _count_for_report(visit, brands=[visit.opened.message.brand_id], now=now)
     receiving.wait_until_drained({visit.opened.contact.subscriber_key})
     return cancelled
 
@@ -129,14 +146,21 @@ def stop_all(visit: Visit, *, now: datetime) -> int:
 def come_back(visit: Visit, form: OptInForm, *, page: Page, now: datetime) -> bool:
     """Agree to what a form says; False where an opt-out stands that only a person of ours can look into.
 
-    Raises `NotPermitted` for a link that was not texted to this phone.
+    Raises `NotPermitted` for a link that was not texted to this phone, `TooMany` for too many returns of one day,
+    `Conflict` for a page from before an opt-out: sent again by a browser, it must not undo what was said since.
     """
     if not visit.opened.was_texted:
         raise NotPermitted("link_not_texted", "This link can only switch off.", cure="Text START from your phone.")
     contact, brand = visit.opened.contact, form.brand
     purposes = [Purpose(purpose) for purpose in form.purposes]
+    if tallies.count("preferences.join", of=contact.subscriber_key, per=DAY, now=now) > MOST_RETURNS_A_DAY:
+        raise signing_up.TooMany("too_many", "You have come back often today.", cure="Please try again tomorrow.")
     with transaction.atomic():
+        receiving.be_patient()
         _lock(contact)
+        stands = _suppressions(contact).filter(Q(brand=None) | Q(brand=brand), purpose__in=(EVERY, *form.purposes))
+        if stands.filter(since__gte=page.shown_at).exists():
+            raise Conflict("opted_out_since", "You have opted out since this page was shown.", cure=_READ_AGAIN)
         proof = _proof(visit, wording=page.wording, act="ticked the box and sent the page")
         consent.opt_in(
             contact,
@@ -157,8 +181,7 @@ def come_back(visit: Visit, form: OptInForm, *, page: Page, now: datetime) -> bo
             occurred_at=now,
             now=now,
         )
-        stands = _suppressions(contact).filter(Q(brand=None) | Q(brand=brand), purpose__in=(EVERY, *form.purposes))
-        if stands.exists():
+        if stands.all().exists():
             return False
         text = automatic.wording(form.welcome, brand=brand)
         kind = f"{automatic.WELCOME}:{form.pk}"
@@ -179,6 +202,19 @@ def _opt_out(visit: Visit, *, brand: Brand | None, purposes: Collection[str], ac
     )
     signing_up.withdraw(contact, brand=brand, now=now)
     return sending.cancel_opted_out(contact, brand=brand, now=now, purposes=purposes)
+
+
+def _is_all_off(key: str, source: ConsentSource) -> bool:
+    """Whether this press would change nothing, on any phone of this person."""
+    keys = [key, *belonging.others_of([key])]
+    return suppressing.already(keys, refusal=suppressing.Refusal(None, source, "")) == set(keys)
+
+
+def _count_for_report(visit: Visit, *, brands: Collection[int], now: datetime) -> None:
+    """The campaign in whose text the link stood is told that it lost somebody."""
+    message = visit.opened.message
+    if message is not None and message.brand_id in brands:
+        receipts.record_reply(message, now=now, opted_out=True)
 
 
 def _suppressions(contact: Contact) -> "QuerySet[Suppression]":

@@ -19,7 +19,7 @@ from contacts import belonging, consent
 from contacts.models import Contact
 from inbound import handling
 from inbound.models import InboundMessage, Intent
-from smsdesk import phones, sms_text
+from smsdesk import page_links, phones, sms_text
 from smsdesk.errors import Invalid
 from smsdesk.gateways.contract import InboundText
 
@@ -75,7 +75,7 @@ def _take(account: GatewayAccount, text: InboundText, *, now: datetime) -> Inbou
 
 
 def _store_and_act(account: GatewayAccount, text: InboundText, heard: _Heard, *, now: datetime) -> InboundMessage:
-    _be_patient()
+    be_patient()
     contact = consent.get_or_add_locked(heard.phone, now=now) if heard.phone else None
     new = _row(account, heard, contact, now=now)
     InboundMessage.objects.bulk_create([new], ignore_conflicts=True)
@@ -120,7 +120,7 @@ def _understand(account: GatewayAccount, text: InboundText, *, now: datetime) ->
         given=given,
         phone=_phone(given, region=sender.country if sender else ""),
         sender=sender,
-        text=_clean(text.text)[:LONGEST_TEXT],
+        text=page_links.hidden(_clean(text.text))[:LONGEST_TEXT],  # a reaction quotes ours
         occurred_at=min(text.at, now) if text.at else now,
         raw=sms_text.storable(text.raw),
     )
@@ -147,7 +147,7 @@ def _clean(text: str) -> str:
     return sms_text.clean(text)
 
 
-def _be_patient() -> None:
+def be_patient() -> None:
     """A frozen sender gives the contact's lock back after 5 s; a STOP outwaits it rather than fail at 2 s."""
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:

@@ -173,7 +173,7 @@ def _sent(row: OutboundMessage, *, who: str) -> Entry:
         "out",
         row.ref,
         row.submitted_at or row.created_at,
-        row.body or row.text,
+        row.shown_text,
         who=who,
         origin=origin,
         state=words,

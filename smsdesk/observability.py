@@ -9,7 +9,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 
-from smsdesk import phones
+from smsdesk import page_links, phones
 from smsdesk.api import problems
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
@@ -54,6 +54,24 @@ class CleanInputMiddleware:
         return self.get_response(request)
 
 
+class SmallBodyMiddleware:
+    """A stranger's large request is refused before anything reads it: forms would write its files to the disk.
+
+    After the session: who is signed in may upload. The API and the hooks know who asks before they read.
+    """
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        length = request.META.get("CONTENT_LENGTH") or "0"
+        is_large = not length.isdecimal() or len(length) > 15 or int(length) > settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+        if is_large and not request.path.startswith(("/api/", "/hooks/")) and not request.user.is_authenticated:
+            reason = "This is too large. Send less."
+            return HttpResponse(reason, status=413, content_type="text/plain; charset=utf-8")
+        return self.get_response(request)
+
+
 def formatter() -> structlog.stdlib.ProcessorFormatter:
     """JSON lines for structlog's and the standard library's records alike."""
     shared = [
@@ -92,11 +110,10 @@ class NotStoredMiddleware:
 
 
 _NUMBER = re.compile(r"\+\d{7,15}\b")
-_PREFERENCE_LINK = re.compile(r"(/p/)[A-Za-z0-9_-]{20,40}\.[A-Za-z0-9_-]+")
 _HOOK_SECRET = re.compile(r"(/hooks/[^/\s\"]{1,40}/)[^/\s\"]+")
 
 
 def _redacted(_logger: object, _name: str, line: str) -> str:
     """The last step of every line: libraries and databases quote addresses and values that are not for a log."""
-    line = _PREFERENCE_LINK.sub(r"\1***", _HOOK_SECRET.sub(r"\1***", line))
+    line = page_links.hidden(_HOOK_SECRET.sub(r"\1***", line))
     return _NUMBER.sub(lambda found: phones.mask(found[0]), line)

@@ -33,6 +33,8 @@ DEMO = env.bool("SMSDESK_DEMO", False)
 DATA_DIR = Path(os.environ.get("SMSDESK_DATA") or BASE_DIR / "var").resolve()
 
 SECRET_KEY = secret("SECRET_KEY")
+# Former ones, separated by blanks: sessions and the links in texts go on working while the key is changed.
+SECRET_KEY_FALLBACKS = secret("SECRET_KEY_FALLBACKS").split()
 # Keys the hash of phone numbers; lives outside the database on purpose (`smsdesk/phones.py`).
 PEPPER = secret("SMSDESK_PEPPER")
 # Encrypts gateway credentials at rest (`smsdesk/sealing.py`).
@@ -80,6 +82,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "smsdesk.observability.SmallBodyMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "axes.middleware.AxesMiddleware",

@@ -36,6 +36,11 @@ def form():
     return factories.opt_in_form()
 
 
+@pytest.fixture(autouse=True)
+def _readers_are_quick(settings):
+    settings.SIGN_UP = {**settings.SIGN_UP, "fastest": 0}
+
+
 @pytest.fixture
 def person(form):
     """Agreed to offers and to texts about orders of the form's brand."""
@@ -85,7 +90,7 @@ def save(url, form, *keep):
 
 
 def join(url, form, /, **over):
-    page = form_pages.issue(form.wording(), now=timezone.now() - timedelta(minutes=1))
+    page = form_pages.issue(form.wording(), now=timezone.now())
     given = {"do": "join", "form": form.ref, "agree": "on", "page": page, **over}
     return Client().post(url, {name: value for name, value in given.items() if value is not None})
 
@@ -155,6 +160,7 @@ def test_no_changed_letter_opens_anything(person, form):
 def test_the_link_of_somebody_who_is_gone_opens_nothing(person, form):
     by_message, by_contact = texted(person, form), handed_out(person)
     OutboundMessage.objects.update(contact=None)
+    UnitedPhone.objects.all().delete()
     assert Client().get(by_message).status_code == 404
     ConsentState.objects.all().delete()
     Contact.objects.filter(pk=person.pk).delete()

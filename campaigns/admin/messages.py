@@ -108,7 +108,7 @@ class OutboundMessageAdmin(ReadOnlyModelAdmin):
     def shown_body(self, message: Any) -> str:
         if not message.shows_body:
             return "Shown with the permission “Can read message texts”."
-        return message.body or message.text or "Made when it leaves."
+        return message.shown_text or "Made when it leaves."
 
     @admin.display(description="Failure")
     def failure(self, message: OutboundMessage) -> str:

@@ -57,7 +57,9 @@ class MessageOut(StrictSerializer):
     brand = Text(source="brand.slug")
     sender = Text(source="sender.value")
     campaign = Ref(prefix="cmp", allow_null=True)
-    text = serializers.SerializerMethodField(help_text="As it left; before that, as it is to leave.")
+    text = serializers.SerializerMethodField(
+        help_text="As it left; before that, as it is to leave. Addresses of people's own pages are hidden."
+    )
     encoding = Text()
     parts = serializers.IntegerField(allow_null=True)
     code = Text(help_text="Why it was skipped, rejected or cancelled.")
@@ -75,7 +77,7 @@ class MessageOut(StrictSerializer):
     opted_out_at = Moment(allow_null=True)
 
     def get_text(self, message: OutboundMessage) -> str:
-        return message.body or message.text
+        return message.shown_text
 
     def get_reason(self, message: OutboundMessage) -> str:
         return recipients.why(message, gateway=message.sender.account.kind)

@@ -4,6 +4,7 @@ from django.db.models import Q
 from campaigns.models.campaign import Campaign
 from campaigns.models.sender import Lane, Sender
 from contacts.models import Brand, Contact, Purpose
+from smsdesk import page_links
 from smsdesk.models import ApiKey
 from smsdesk.public_ids import PublicIdModel
 
@@ -180,3 +181,8 @@ class OutboundMessage(PublicIdModel):
 
     def __str__(self) -> str:
         return self.ref
+
+    @property
+    def shown_text(self) -> str:
+        """What it said, or is to say, as others than its recipient may read it."""
+        return page_links.hidden(self.body or self.text)

@@ -12,6 +12,7 @@ class UnitedPhone(models.Model):
     contact = models.ForeignKey(Contact, on_delete=models.CASCADE, related_name="united_phones", db_index=False)
     subscriber_key = models.CharField(max_length=44, db_index=True)  # an opt-out asks whose phone this is too
     phone = models.CharField(max_length=16)
+    former_public_id = models.UUIDField(null=True, db_index=True)  # of the contact that went: links may name it
     united_at = models.DateTimeField()
 
     class Meta:

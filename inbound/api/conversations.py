@@ -151,7 +151,7 @@ def _outbound(message: OutboundMessage) -> dict[str, Any]:
     return {
         "id": message.ref,
         "direction": "outbound",
-        "text": message.body or message.text,
+        "text": message.shown_text,
         "state": message.state,
         "intent": "",
         "at": message.submitted_at or message.created_at,
