@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
-from campaigns import rendering
-from campaigns.models import Campaign, CampaignState, OutboundMessage, Sender
+from campaigns import preference_links, rendering
+from campaigns.models import Campaign, CampaignState, OutboundMessage, Sender, SenderKind
 from contacts import facts, gathering, permission, reply_lint
 from contacts.gathering import PERSON_FIELDS, Person
 from contacts.models import Brand, ConsentSource, Contact, Purpose
@@ -97,6 +97,17 @@ def context_of(
     )
 
 
+def of_text(context: facts.Context, contact: Contact, *, text: str, now: datetime) -> facts.Context:
+    """The context of a text that was written for this contact alone, and may carry their way out."""
+    if contact.pk is None or not _needs_way_out(context.sender_kind, context.purpose):
+        return context
+    return replace(context, has_optout_link=bool(preference_links.leading_out({0: (contact.pk, text)}, now=now)))
+
+
+def _needs_way_out(sender_kind: str, purpose: str) -> bool:
+    return sender_kind == SenderKind.ALPHANUMERIC and purpose == Purpose.MARKETING
+
+
 def explain(
     contact: Contact, *, sender: Sender, purpose: Purpose, at: datetime, body: str | None = None
 ) -> facts.Verdict:
@@ -135,6 +146,7 @@ class _Judging:
         self._at = at
         self._contexts: dict[tuple[str, datetime | None, int | None], facts.Context] = {}
         self._known = gathering.Known({})
+        self._leading_out: set[int] = set()  # rows whose text carries the person's own way out
         self._version = gathering.rules_version()
 
     def gather(self, rows: Sequence[Leaving]) -> None:
@@ -143,6 +155,12 @@ class _Judging:
             row.person.phone, row.person.subscriber_key = row.phone, row.subscriber_key
         contexts = [self._context(row) for row in rows]
         self._known = gathering.know([row.person for row in rows], contexts=contexts, at=self._at)
+        by_hand = {
+            row.id: (row.contact_id, row.body)
+            for row in rows
+            if row.contact_id and not row.campaign_id and _needs_way_out(self._sender.kind, row.purpose)
+        }
+        self._leading_out = preference_links.leading_out(by_hand, now=self._at) if by_hand else set()
 
     def decide(self, row: Leaving) -> Decision:
         context = self._context(row)
@@ -150,6 +168,8 @@ class _Judging:
         if earlier is not None:
             self._known.forget_sent(row.subscriber_key, purpose=row.purpose, brand_id=row.brand_id, at=earlier)
         about = gathering.facts_of([row.person], context=context, known=self._known, bodies=[row.body])[0]
+        if row.id in self._leading_out:
+            about = replace(about, context=replace(context, has_optout_link=True))
         if row.compliance_kind:
             about = _of_compliance(about, row, at=self._at)
         verdict = permission.judge(about, self._at)

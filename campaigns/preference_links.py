@@ -10,13 +10,14 @@ A number that got a new owner leaves the links of the former one behind: they op
 import base64
 import binascii
 import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from django.conf import settings
 from django.core import signing
-from django.db.models import QuerySet
+from django.db.models import Count, QuerySet
 
 from campaigns import states
 from campaigns.models import OutboundMessage
@@ -73,17 +74,31 @@ def example() -> str:
     return f"{settings.PUBLIC_URL}/p/{'x' * 71}"
 
 
-def leads_out(text: str, contact: Contact, *, now: datetime) -> bool:
-    """Whether a text that was written by hand carries the address of this contact's own page, made lately."""
+def leading_out(texts: Mapping[int, tuple[int, str]], *, now: datetime) -> set[int]:
+    """Which texts, written by hand, carry the address of their contact's own page, made lately.
+
+    `texts` holds contact and text under any number. Two queries, and none where no text has an address.
+    """
+    named = {number: (pk, found) for number, (pk, text) in texts.items() if (found := list(_fresh_in(text, now)))}
+    if not named:
+        return set()
+    contacts = Contact.objects.in_bulk([pk for pk, _ in named.values()])
+    keys = [contact.subscriber_key for contact in contacts.values()]
+    changes = ConsentEvent.objects.filter(subscriber_key__in=keys, kind=EventKind.REASSIGN)
+    owners = dict(changes.values_list("subscriber_key").annotate(Count("pk")))
+    own = {pk: (contact.public_id, owners.get(contact.subscriber_key, 0) % 256) for pk, contact in contacts.items()}
+    return {number for number, (pk, found) in named.items() if own.get(pk) in found}
+
+
+def _fresh_in(text: str, now: datetime) -> Iterator[tuple[UUID, int]]:
+    """Contacts, and the how-manieth owner of the number, of the addresses in a text."""
     for token in re.findall(re.escape(f"{settings.PUBLIC_URL}/p/") + r"([A-Za-z0-9_.-]+)", text):
         try:
             said = _said(token.rstrip("."), now=now)
         except Invalid:
             continue
-        is_own = (said.kind, said.public_id, said.owner) == (_CONTACT, contact.public_id, _owner(contact))
-        if is_own and said.last_day >= _last_day(now) - FRESH_DAYS:
-            return True
-    return False
+        if said.kind == _CONTACT and said.last_day >= _last_day(now) - FRESH_DAYS:
+            yield said.public_id, said.owner
 
 
 def read(token: str, *, now: datetime) -> Opened:

@@ -31,6 +31,6 @@ def decide(text: str, *, sender: Sender, purpose: str, at: datetime, body: str |
     else:
         known = Contact.objects.filter(subscriber_key=phone.subscriber_key).first()
         asked = known or Contact(phone=phone.e164, subscriber_key=phone.subscriber_key, country=phone.region)
-    context = eligibility.context_of(sender, purpose=purpose)
+    context = eligibility.of_text(eligibility.context_of(sender, purpose=purpose), asked, text=body or "", now=at)
     facts = gathering.facts_about(asked, context=context, at=at, body=body)
     return Trial(known, fault, examination.examine(facts, at, brands=dict(Brand.objects.values_list("pk", "name"))))

@@ -388,3 +388,60 @@ def test_the_api_lists_forms_with_their_words_and_changes_none(form):
     assert one["url"].endswith(f"/join/{form.ref}/")
     assert api.get(f"/api/v1/opt-in-forms/{form.ref}/").json() == one
     assert api.post("/api/v1/opt-in-forms/", {}, "application/json").status_code == 405
+
+
+GERMAN = "+4915123456789"
+
+
+@pytest.fixture
+def named():
+    """A sender nobody can answer, in a country where names may send."""
+    return factories.sender(value="ACME", kind="alphanumeric", country="DE")
+
+
+def advertise(sender, person, text):
+    given = {"contact": person.ref, "purpose": "marketing", "text": text, "sender": sender.value}
+    answer = factories.api().post("/api/v1/messages/", given, "application/json")
+    [said] = answer.json()["recipients"]
+    return said
+
+
+def test_a_single_text_from_a_name_goes_with_the_persons_own_link_and_is_judged_alike_when_it_leaves(named):
+    person = factories.opted_in(named.brand, phone=GERMAN)
+    link = preference_links.of_contact(person, now=timezone.now())
+    said = advertise(named, person, f"10 % off. Stop: {link}.")
+    assert said["outcome"] in ("allowed", "deferred")
+    OutboundMessage.objects.update(due_at=timezone.now() - timedelta(minutes=1))
+    sending_rig.submit(named)
+    assert OutboundMessage.objects.get().code != "NO_OPTOUT_PATH"
+    assert OutboundMessage.objects.get().verdict["outcome"] in ("allowed", "deferred")
+
+
+@pytest.mark.parametrize("link", ["none", "another person's", "old", "forged", "a former owner's", "elsewhere"])
+def test_a_single_text_from_a_name_with_any_other_link_is_refused(named, link):
+    person, now = factories.opted_in(named.brand, phone=GERMAN), timezone.now()
+    fresh = preference_links.of_contact(person, now=now)
+    text = {
+        "none": "",
+        "another person's": preference_links.of_contact(factories.contact(), now=now),
+        "old": preference_links.of_contact(person, now=now - timedelta(days=8)),
+        "forged": fresh[:-1] + ("A" if fresh[-1] != "A" else "B"),
+        "a former owner's": fresh,
+        "elsewhere": fresh.replace("://", "://evil."),
+    }[link]
+    if link == "a former owner's":
+        # They have agreed after that: only the link is the former owner's.
+        consent.reassign(person, source=ConsentSource.ADMIN, now=factories.NOW - timedelta(days=1))
+    said = advertise(named, person, f"10 % off. Stop: {text}")
+    assert (said["outcome"], said["code"]) == ("blocked", "NO_OPTOUT_PATH")
+    assert not OutboundMessage.objects.exists()
+
+
+def test_a_row_from_a_name_whose_link_is_too_old_by_now_is_kept_back(named):
+    person = factories.opted_in(named.brand, phone=GERMAN)
+    link = preference_links.of_contact(person, now=timezone.now())
+    advertise(named, person, f"10 % off. Stop: {link}")
+    older = preference_links.of_contact(person, now=timezone.now() - timedelta(days=8))
+    OutboundMessage.objects.update(text=f"Stop: {older}", due_at=timezone.now() - timedelta(minutes=1))
+    sending_rig.submit(named)
+    assert OutboundMessage.objects.values_list("state", "code").get() == ("skipped", "NO_OPTOUT_PATH")

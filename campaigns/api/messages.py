@@ -162,6 +162,7 @@ def _send(
     context = eligibility.context_of(sender, purpose=purpose, send_by=given.get("send_by"))
     planned = max(given.get("send_at") or now, now)
     body = sms_text.clean(given["text"])
+    context = eligibility.of_text(context, contact, text=body, now=planned)
     verdict = permission.judge(gathering.facts_about(contact, context=context, at=planned, body=body), planned)
     message = None
     if verdict.outcome != "blocked":
