@@ -56,10 +56,12 @@ class _Lines:
         self._returned: deque[bytes | _Oversized] = deque()
         self._encoding = encoding
         self.taken: list[bytes | _Oversized] = []
+        self._span = 0  # bytes of those
         self.is_dirty = False
 
     def begin(self) -> None:
         self.taken = []
+        self._span = 0
         self.is_dirty = False
 
     def give_back_all_but_first(self) -> None:
@@ -72,6 +74,7 @@ class _Lines:
     def __next__(self) -> str:
         line = self._returned.popleft() if self._returned else next(self._fresh)
         self.taken.append(line)
+        self._span += _length(line)
         if isinstance(line, _Oversized):
             raise _Unreadable(f"The line has {line.length:,} bytes; the most is {MAX_RECORD_BYTES:,}.")
         if len(self.taken) > 1:
@@ -85,7 +88,7 @@ class _Lines:
             return line.decode(self._encoding, "surrogateescape")
 
     def _check_span(self) -> None:
-        if len(self.taken) > MAX_RECORD_LINES or sum(map(_length, self.taken)) > MAX_RECORD_BYTES:
+        if len(self.taken) > MAX_RECORD_LINES or self._span > MAX_RECORD_BYTES:
             raise _Unreadable("A quote that opens in this line is never closed.")
 
 

@@ -13,6 +13,7 @@ from contacts.workbook_parts import too_large
 MAX_TEXT = 70_000  # of one cell; the rest is dropped, and the row is then too long to be read
 MAX_STRINGS = 6_000_000
 MAX_STYLES = 70_000
+_MAX_FORMAT = 255  # characters of a number format, in Excel itself
 NOT_CALCULATED = "#CALC!"
 LOST = "#REF!"
 _WHOLE = re.compile(r"-?[0-9]+")
@@ -66,7 +67,8 @@ class Styles:
 
     def start(self, tag: str, attributes: Mapping[str, str]) -> None:
         if tag == "numFmt":
-            code = _NO_PART_OF_A_DATE.sub("", attributes.get("formatCode", "")).partition(";")[0]
+            shown = attributes.get("formatCode", "")[:_MAX_FORMAT]
+            code = _NO_PART_OF_A_DATE.sub("", shown).partition(";")[0]
             if any(letter in "dmyhsDMYHS" for letter in code.replace("General", "")):
                 self._dates.add(_whole(attributes.get("numFmtId", "")))
         elif tag == "cellXfs":

@@ -21,6 +21,7 @@ SMALL = 16 * 1_048_576  # styles, relations, the workbook itself, once unpacked
 LARGE = 768 * 1_048_576  # a sheet or the texts of a workbook, once unpacked
 MAX_DIRECTORY = 1_048_576  # bytes of the archive's directory: some 10,000 parts
 MAX_SECONDS = 180.0  # for a whole workbook: nothing that people fill in takes that long
+MAX_DEPTH = 64  # tags inside tags: the parser remembers each until it is closed
 MAX_TOKEN = 2 * 1_048_576  # bytes of one tag with its attributes
 _PIECE = 65_536
 _END_OF_DIRECTORY = b"PK\x05\x06"
@@ -151,9 +152,23 @@ def _parser(reader: Reader) -> expat.XMLParserType:
     parser.buffer_text = True
     parser.buffer_size = _PIECE
     start, end = reader.start, reader.end
+    depth = 0
+
+    def begin(name: str, attributes: Mapping[str, str]) -> None:
+        nonlocal depth
+        depth += 1
+        if depth > MAX_DEPTH:
+            raise unreadable()
+        start(name[name.rfind(":") + 1 :], attributes)
+
+    def finish(name: str) -> None:
+        nonlocal depth
+        depth -= 1
+        end(name[name.rfind(":") + 1 :])
+
     parser.StartDoctypeDeclHandler = _refuse_document_type
-    parser.StartElementHandler = lambda name, attributes: start(name[name.rfind(":") + 1 :], attributes)
-    parser.EndElementHandler = lambda name: end(name[name.rfind(":") + 1 :])
+    parser.StartElementHandler = begin
+    parser.EndElementHandler = finish
     parser.CharacterDataHandler = reader.text
     return parser
 

@@ -19,6 +19,8 @@ SIGNATURES = (b"PK\x03\x04", b"PK\x05\x06")
 DELIMITER = ","
 MAX_ROWS = 1_048_576  # of Excel itself
 MAX_COLUMNS = 250  # what stands further right makes the row too long; a header of so many is refused
+MAX_SHEETS = 1_000  # of which more than a handful is rare
+_MAX_SWELLING = 16 * 1_048_576  # characters that one piece of a sheet may become, where cells share long texts
 _IN_ONE_LINE = str.maketrans({"\n": " ", "\r": " "})
 
 
@@ -87,6 +89,7 @@ class Workbook:
 
 
 _SHEET = "worksheet"
+_MAX_NAME = 100  # characters of a sheet's name; Excel allows 31
 
 
 class _Index:
@@ -98,8 +101,10 @@ class _Index:
 
     def start(self, tag: str, attributes: Mapping[str, str]) -> None:
         if tag == "sheet" and attributes.get("state", "visible") == "visible":
+            if len(self.visible) >= MAX_SHEETS:
+                raise too_large()
             key = next((value for name, value in attributes.items() if name.endswith(":id")), "")
-            self.visible.append((attributes.get("name", ""), key))
+            self.visible.append((attributes.get("name", "")[:_MAX_NAME], key))
         elif tag == "workbookPr":
             self.starts_1904 = attributes.get("date1904", "") in ("1", "true")
 
@@ -119,6 +124,7 @@ class _Rows:
         self._write = csv.writer(self._lines, delimiter=DELIMITER, lineterminator="\n").writerow
         self._row = 0
         self._cells: list[str] = []
+        self._width = 0  # characters of the row
         self._column = 0
         self._kind = ""
         self._style = ""
@@ -169,17 +175,20 @@ class _Rows:
         if row > MAX_ROWS:
             raise too_large()
         self._lines.write("\n" * (row - self._row - 1))
-        self._row, self._cells, self._column = row, [], 0
+        self._row, self._cells, self._column, self._width = row, [], 0, 0
 
     def _finish(self) -> None:
         if any(self._cells):
             self._write(self._cells)
         else:
             self._lines.write("\n")
+        if self._lines.tell() > _MAX_SWELLING:
+            raise too_large()
 
     def _keep(self, value: str) -> None:
-        if not value:
+        if not value or self._width > MAX_TEXT:  # then the row is too long to be read, whatever else stands in it
             return
+        self._width += len(value)
         place = min(self._column, MAX_COLUMNS) - 1
         if place < len(self._cells):
             self._cells[place] = value

@@ -2,8 +2,10 @@
 
 import csv
 import io
+import tracemalloc
 import zipfile
 from datetime import date, datetime, time
+from time import process_time as time_of_process
 
 import openpyxl
 import pytest
@@ -313,6 +315,49 @@ def test_an_archive_of_very_many_parts_is_refused_by_the_size_of_its_directory()
         lines(zipped({f"{'x' * 200}{n}": "" for n in range(5_000)}))
 
     assert refused.value.code == "workbook_too_large"
+
+
+SHARED = '<row><c t="s"><v>0</v></c></row>'
+MANY_SHEETS = f'<workbook xmlns:r="{OFFICE}"><sheets>' + '<sheet r:id="s"/>' * 5_000 + "</sheets></workbook>"
+
+
+@pytest.mark.parametrize(
+    ("bomb", "code"),
+    [
+        (lambda: by_hand("<a>" * 2_000_000), "workbook_unreadable"),
+        (lambda: by_hand(SHARED * 3_000, strings=f"<si><t>{'中' * 69_000}</t></si>"), "workbook_too_large"),
+        (lambda: by_hand("", extra=[("xl/workbook.xml", MANY_SHEETS)]), "workbook_too_large"),
+    ],
+    ids=["tags in tags", "one long text in every row", "thousands of sheets"],
+)
+def test_a_small_file_that_grows_when_it_is_read_is_refused_before_it_does(bomb, code):
+    content = bomb()
+    assert len(content) < 10_000
+    tracemalloc.start()
+    try:
+        with pytest.raises(Invalid) as refused:
+            lines(content)
+        most = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+    assert refused.value.code == code
+    assert most < 100 * 1_048_576
+
+
+def test_a_row_of_long_texts_is_cut_where_it_is_too_long_to_be_read():
+    row = "<row>" + '<c t="s"><v>0</v></c>' * 200 + "</row>"
+    [read] = lines(by_hand(row, strings=f"<si><t>{'x' * 60_000}</t></si>"))
+
+    assert len(read) == 2
+
+
+def test_a_number_format_of_a_million_signs_takes_no_time():
+    styles = f'<numFmts><numFmt numFmtId="170" formatCode="{"[" * 1_000_000}"/></numFmts>'
+    started = time_of_process()
+    assert lines(by_hand("<row><c><v>1</v></c></row>", styles=styles)) == [["1"]]
+
+    assert time_of_process() - started < 5
 
 
 @pytest.mark.django_db
