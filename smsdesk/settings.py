@@ -213,6 +213,8 @@ SIGN_UP = {
     # Nobody reads and fills in a form faster, in seconds; a page older than this, in hours, is shown again.
     "fastest": env.int("SMSDESK_SIGN_UP_FASTEST", 2),
     "page_hours": env.int("SMSDESK_SIGN_UP_PAGE_HOURS", 12),
+    # Everybody waits so long for the answer: its time must not tell who is texted and who is suppressed.
+    "answer_after_ms": env.int("SMSDESK_SIGN_UP_ANSWER_AFTER_MS", 300),
     # How long YES counts, and when the one reminder goes.
     "answer_hours": env.int("SMSDESK_SIGN_UP_ANSWER_HOURS", 72),
     "reminder_hours": env.int("SMSDESK_SIGN_UP_REMINDER_HOURS", 24),

@@ -8,6 +8,7 @@ os.environ.setdefault("SMSDESK_CREDENTIAL_KEY", "dGVzdC1jcmVkZW50aWFsLWtleS0wMTI
 os.environ.setdefault("SMSDESK_PLAIN_STATIC", "1")
 os.environ.setdefault("SQLITE_SYNCHRONOUS", "NORMAL")
 os.environ.setdefault("LOG_LEVEL", "WARNING")
+os.environ.setdefault("SMSDESK_SIGN_UP_ANSWER_AFTER_MS", "0")  # one test waits
 
 from smsdesk.settings import *  # noqa: F403
 

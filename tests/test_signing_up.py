@@ -1,5 +1,6 @@
 """Signing up on the public form: exactly what was shown, one text, and consent only from the phone itself."""
 
+import time
 import uuid
 from datetime import timedelta
 
@@ -230,6 +231,17 @@ def test_a_page_counts_once(form):
 
 
 # --- whose number it is, nobody learns; and a victim is not texted ------------------------------------------
+
+
+@pytest.mark.parametrize("is_suppressed", [True, False])
+def test_the_time_of_the_answer_tells_nobody_whether_a_text_goes(form, settings, is_suppressed):
+    settings.SIGN_UP = {**settings.SIGN_UP, "answer_after_ms": 400}
+    if is_suppressed:
+        factories.suppression(PHONE, brand=form.brand, source="text")
+    started = time.monotonic()
+    assert send(form).status_code == 302
+    assert time.monotonic() - started >= 0.4
+    assert len(texts()) == (0 if is_suppressed else 1)
 
 
 def test_the_answer_is_the_same_whoever_is_known(form):
