@@ -17,11 +17,11 @@ from uuid import UUID
 
 from django.conf import settings
 from django.core import signing
-from django.db.models import Count, QuerySet
 
 from campaigns import states
 from campaigns.models import OutboundMessage
-from contacts.models import ConsentEvent, Contact, EventKind, UnitedPhone
+from contacts import owners
+from contacts.models import Contact, UnitedPhone
 from smsdesk.errors import Invalid
 
 _SALT = "campaigns.preference_links"
@@ -84,9 +84,8 @@ def leading_out(texts: Mapping[int, tuple[int, str]], *, now: datetime) -> set[i
         return set()
     contacts = Contact.objects.in_bulk([pk for pk, _ in named.values()])
     keys = [contact.subscriber_key for contact in contacts.values()]
-    changes = ConsentEvent.objects.filter(subscriber_key__in=keys, kind=EventKind.REASSIGN)
-    owners = dict(changes.values_list("subscriber_key").annotate(Count("pk")))
-    own = {pk: (contact.public_id, owners.get(contact.subscriber_key, 0) % 256) for pk, contact in contacts.items()}
+    changes = owners.changes(keys)
+    own = {pk: (one.public_id, changes.get(one.subscriber_key, 0) % 256) for pk, one in contacts.items()}
     return {number for number, (pk, found) in named.items() if own.get(pk) in found}
 
 
@@ -135,7 +134,9 @@ def _of_contact(said: _Said) -> Opened:
 
 def _of_message(said: _Said) -> Opened:
     message = OutboundMessage.objects.filter(public_id=said.public_id).select_related("contact").first()
-    if message is None or message.contact is None or _has_new_owner(message):
+    if message is None or message.contact is None:
+        raise _unknown()
+    if owners.has_changed(message.subscriber_key, since=message.submitted_at or message.created_at):
         raise _unknown()
     # A text that never left was read in no phone.
     has_left = states.may_have_left(message)
@@ -150,17 +151,8 @@ def _of_message(said: _Said) -> Opened:
     return Opened(message.contact, message, was_texted=False)
 
 
-def _has_new_owner(message: OutboundMessage) -> bool:
-    since = message.submitted_at or message.created_at
-    return _changes_of_owner(message.subscriber_key).filter(recorded_at__gte=since).exists()
-
-
 def _owner(phone: Contact | UnitedPhone) -> int:
-    return _changes_of_owner(phone.subscriber_key).count() % 256
-
-
-def _changes_of_owner(subscriber_key: str) -> "QuerySet[ConsentEvent]":
-    return ConsentEvent.objects.filter(subscriber_key=subscriber_key, kind=EventKind.REASSIGN)
+    return owners.changes([phone.subscriber_key]).get(phone.subscriber_key, 0) % 256
 
 
 def _address(kind: bytes, public_id: UUID, *, owner: int, now: datetime) -> str:

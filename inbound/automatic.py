@@ -6,6 +6,7 @@ import structlog
 
 from campaigns import sending
 from campaigns.models import MessageKind, OutboundMessage, Priority, Sender
+from contacts import owners
 from contacts.models import Brand, Contact, Purpose
 from inbound.models import AutomaticReply
 from smsdesk.errors import Invalid
@@ -62,8 +63,10 @@ def awaits_yes(contact: Contact, *, brand: Brand, now: datetime) -> bool:
     recent = AutomaticReply.objects.filter(
         subscriber_key=contact.subscriber_key, message__brand=brand, created_at__gt=now - YES_COUNTS
     )
-    last = recent.filter(kind__in=(ASK, STOP, START)).order_by("-id").values_list("kind", flat=True).first()
-    return last == ASK
+    last = recent.filter(kind__in=(ASK, STOP, START)).order_by("-id").first()
+    if last is None or last.kind != ASK:
+        return False
+    return not owners.has_changed(contact.subscriber_key, since=last.created_at)
 
 
 def _say(

@@ -12,6 +12,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import F
 
+from campaigns import states
 from contacts import consent, quiet_hours
 from contacts.facts import Facts
 from contacts.models import Contact
@@ -70,7 +71,9 @@ def end_overdue(*, now: datetime) -> int:
 @transaction.atomic
 def _remind(pk: int, *, now: datetime) -> bool:
     """One person in one transaction: the row is marked and the text is queued, or neither."""
-    sign_up = SignUp.objects.select_related("form__brand", "form__sender").get(pk=pk)
+    sign_up = SignUp.objects.select_related("form__brand", "form__sender", "question").get(pk=pk)
+    if sign_up.question is None or not states.may_have_left(sign_up.question):
+        return False  # they were never asked: a YES would answer nothing
     contact = Contact.objects.filter(subscriber_key=sign_up.subscriber_key).first()
     if contact is None or not consent.lock([contact.pk]):
         return False

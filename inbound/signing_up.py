@@ -17,7 +17,7 @@ from django.db.models import QuerySet
 
 from campaigns import eligibility, states
 from campaigns.models import OutboundMessage
-from contacts import consent, facts, gathering, permission, reply_lint
+from contacts import consent, facts, gathering, owners, permission, reply_lint
 from contacts.models import Basis, Brand, ConsentSource, Contact, Purpose
 from contacts.proof import CLOCK_SKEW
 from inbound import automatic
@@ -233,6 +233,8 @@ def awaited(contact: Contact, *, brand: Brand, at: datetime) -> SignUp | None:
     if latest is None or latest.state not in (SignUpState.ASKED, SignUpState.ENDED):
         return None
     if latest.asked_at is None or latest.ends_at is None:
+        return None
+    if owners.has_changed(contact.subscriber_key, since=latest.asked_at):
         return None
     question = latest.question
     if question is None or not states.may_have_left(question):

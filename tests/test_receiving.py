@@ -230,6 +230,15 @@ def test_start_without_earlier_consent_asks_and_yes_grants_it():
     assert state.basis == Basis.EXPRESS_WRITTEN
 
 
+def test_yes_of_a_new_owner_answers_nothing_the_former_one_was_asked():
+    sender = factories.sender()
+    receive("START", sender=sender)
+    owner_changed = NOW + timedelta(seconds=30)
+    consent.reassign(Contact.objects.get(), source=ConsentSource.ADMIN, now=owner_changed)
+    receive("yes", sender=sender, now=NOW + timedelta(minutes=1))
+    assert not ConsentState.objects.filter(is_active=True).exists()
+
+
 def test_yes_with_nothing_pending_grants_nothing():
     sender = factories.sender()
     message = receive("YES", sender=sender)

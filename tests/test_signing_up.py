@@ -416,6 +416,7 @@ def noon():
 
 def asked(form, *, hours, before):
     send(form)
+    let_leave()
     SignUp.objects.update(asked_at=before - hours * HOUR, ends_at=before + (72 - hours) * HOUR)
 
 
@@ -432,6 +433,21 @@ def test_no_reminder_within_the_day_or_after_an_answer(form):
     says(form, "YES", now=noon())
     SignUp.objects.update(asked_at=noon() - 30 * HOUR)
     assert reminding.remind_due(now=noon()).texts == 0
+
+
+def test_nobody_is_reminded_of_a_question_that_never_left(form):
+    asked(form, hours=25, before=noon())
+    OutboundMessage.objects.update(state="skipped", code="SUPPRESSED")
+    assert reminding.remind_due(now=noon()).texts == 0
+
+
+def test_a_yes_of_the_number_s_new_owner_answers_no_question_the_former_one_got(form):
+    send(form)
+    let_leave()
+    consent.reassign(Contact.objects.get(), source=ConsentSource.ADMIN, now=timezone.now())
+    says(form, "YES")
+    assert not ConsentState.objects.filter(is_active=True).exists()
+    assert SignUp.objects.get().state == SignUpState.ASKED
 
 
 def test_a_reminder_waits_for_the_morning(form):
@@ -475,7 +491,7 @@ def three_asked(form):
         SignUp.objects.create(
             form=form, brand=form.brand, wording=first.wording, nonce=f"n{number}", phone=contact.phone,
             subscriber_key=contact.subscriber_key, state="asked", created_at=now, asked_at=first.asked_at,
-            ends_at=first.ends_at,
+            ends_at=first.ends_at, question=first.question,
         )  # fmt: skip
     return list(SignUp.objects.order_by("pk").values_list("pk", flat=True))
 
