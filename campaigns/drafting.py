@@ -64,9 +64,9 @@ def save(campaign: Campaign, *, values: Mapping[str, Any], lists: Mapping[str, A
 
 
 def check_fields(body: str) -> None:
-    """Raises `Invalid` where the text cannot be read or names a field that no contact has."""
+    """Raises `Invalid` where the text cannot be read, names a field that no contact has, or changes a link."""
     template = rendering.compile(body)
-    template.refuse_unknown_fields(_attributes_known(template.fields))
+    template.refuse_what_cannot_be_saved(_attributes_known(template.fields))
 
 
 def _attributes_known(fields: Collection[str]) -> frozenset[str]:

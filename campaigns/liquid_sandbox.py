@@ -5,11 +5,14 @@ Values are words and numbers, never objects; what could run code, read elsewhere
 
 import re
 import threading
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from liquid import Environment, RenderContext, Undefined
+from liquid.builtin.expressions import FilteredExpression, Path
 from liquid.builtin.expressions.primitive import RangeLiteral
+from liquid.builtin.output import OutputNode
+from liquid.builtin.tags.capture_tag import CaptureNode
 from liquid.exceptions import LiquidError
 
 from smsdesk.errors import Invalid
@@ -98,6 +101,31 @@ def refuse_unknown_fields(bound: Any, *, body: str, fields: Collection[str], att
             raise _unknown(path, body=body, fields=fields, attributes=attributes)
 
 
+def refuse_changed(bound: Any, *, body: str, fields: Collection[str]) -> None:
+    """These fields may be printed as they are and used in no other way: a link that was cut, or put into other
+    letters, opens nothing, and is not known again where it must be hidden."""
+    used = [path for path in paths(bound) if path[0] in fields]
+    nodes = list(_nodes(bound)) if used else []
+    printed = [node for node in nodes if type(node) is OutputNode and _is_plain(node.expression, fields)]
+    if len(printed) != len(used) or (used and any(type(node) is CaptureNode for node in nodes)):
+        name = used[0][0]
+        raise _invalid(body, body.find(name), f"'{name}' is written as it is: {{{{ {name} }}}}, without filters")
+
+
+def _is_plain(expression: Any, fields: Collection[str]) -> bool:
+    is_bare = type(expression) is FilteredExpression and type(expression.left) is Path and not expression.filters
+    return is_bare and len(expression.left.path) == 1 and expression.left.path[0] in fields
+
+
+def _nodes(bound: Any) -> Iterator[Any]:
+    context = RenderContext(bound)
+    waiting = list(bound.nodes)
+    while waiting:
+        node = waiting.pop()
+        waiting.extend(node.children(context))
+        yield node
+
+
 def _refuse_unsafe(bound: Any, *, body: str) -> None:
     """Filters we do not have (Liquid finds out at rendering only) and ranges, which eat time and memory."""
     for name, spans in bound.analyze(include_partials=False).filters.items():
@@ -107,11 +135,7 @@ def _refuse_unsafe(bound: Any, *, body: str) -> None:
     for path in paths(bound):
         if path == ["attributes"] or not isinstance(path[0], str):
             raise _invalid(body, body.find("{"), "name one attribute, like attributes.city")
-    context = RenderContext(bound)
-    nodes = list(bound.nodes)
-    while nodes:
-        node = nodes.pop()
-        nodes.extend(node.children(context))
+    for node in _nodes(bound):
         expressions = list(node.expressions())
         while expressions:
             expression = expressions.pop()

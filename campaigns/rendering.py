@@ -94,8 +94,9 @@ class Template:
             return Rendered("", "", 0, ("text",), code)
         return self._measured(body, missing)
 
-    def refuse_unknown_fields(self, attributes: frozenset[str]) -> None:
+    def refuse_what_cannot_be_saved(self, attributes: frozenset[str]) -> None:
         liquid_sandbox.refuse_unknown_fields(self._bound, body=self.body, fields=FIELDS, attributes=attributes)
+        liquid_sandbox.refuse_changed(self._bound, body=self.body, fields=LINKS)
 
     def _quick(self, values: Mapping[str, Any], steps: tuple[_Step, ...]) -> Rendered:
         pieces: list[str] = []
@@ -136,7 +137,7 @@ def compile(body: str, *, attributes: frozenset[str] | None = None) -> Template:
     """
     template = _compiled(body.replace("\r\n", "\n").replace("\r", "\n"))
     if attributes is not None:
-        template.refuse_unknown_fields(attributes)
+        template.refuse_what_cannot_be_saved(attributes)
     return template
 
 

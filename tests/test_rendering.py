@@ -206,3 +206,33 @@ def test_the_quick_way_says_what_liquid_says(pieces, name, value):
     template = rendering.Template(body, template._bound)
     template._steps = template._constant = None
     assert template.render(values) == quick
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "{{ optout_link | slice: 0, 40 }} {{ optout_link | slice: 40, 99 }}",
+        "{{ preference_link | upcase }}",
+        "{{ optout_link | default: 'x' }}",
+        "{% assign x = optout_link %}{{ x | remove: '/p/' }}",
+        "{% capture x %}{{ optout_link }}{% endcapture %}{{ x | slice: 3, 90 }}",
+        "{% echo optout_link %}",
+        "{{ 'a' | append: optout_link }}",
+        "{{ optout_link }}{% if optout_link == 'x' %}y{% endif %}",
+    ],
+)
+def test_a_link_is_printed_as_it_is_or_the_text_is_not_saved(body):
+    with pytest.raises(Invalid, match="written as it is"):
+        rendering.compile(body, attributes=frozenset())
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "Stop: {{ optout_link }}",
+        "{{ optout_link }} {{ preference_link }} {{ optout_link }}",
+        "{% if country == 'DE' %}{{ optout_link }}{% else %}{{ first_name | default: 'you' }}{% endif %}",
+    ],
+)
+def test_a_link_that_is_printed_as_it_is_can_be_saved_also_within_conditions(body):
+    assert rendering.compile(body, attributes=frozenset()).may_link_out
