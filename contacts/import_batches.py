@@ -46,7 +46,7 @@ def batches(contact_import: ContactImport, *, offset: int, line: int) -> Iterato
     rows, take = records(contact_import, offset=offset, line=line), reader(contact_import)
     ahead: Future[Batch] | None = None
     with ThreadPoolExecutor(max_workers=1) as beside:
-        while some := list(islice(rows, BATCH)):
+        while some := _next(rows):
             following = beside.submit(_batch, some, begin=offset, take=take)
             offset = some[-1].end
             if ahead:
@@ -56,9 +56,21 @@ def batches(contact_import: ContactImport, *, offset: int, line: int) -> Iterato
             yield ahead.result()
 
 
+def _next(rows: Iterator[reading.Record]) -> list[reading.Record]:
+    """The next records, up to a stretch of blank lines: however long such a stretch, the import gets on in it."""
+    some: list[reading.Record] = []
+    for record in islice(rows, BATCH):
+        some.append(record)
+        if record.is_blank:
+            break
+    return some
+
+
 def _batch(rows: Sequence[reading.Record], *, begin: int, take: mapping.Reader) -> Batch:
     batch = Batch(begin, rows[-1].end, rows[-1].end_line)
     for record in rows:
+        if record.is_blank:
+            continue
         outcome = take.read(record)
         batch.problems.extend(outcome.problems)
         if outcome.person:

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import islice
+from itertools import islice, takewhile
 
 from contacts import foreseeing, import_batches, mapping
 from contacts.models import ContactImport
@@ -51,7 +51,8 @@ class Preview:
 def preview(contact_import: ContactImport, *, now: datetime) -> Preview:
     read = import_batches.reader(contact_import).read
     records = import_batches.records(contact_import, offset=contact_import.offset, line=contact_import.line)
-    outcomes = [read(record) for record in islice(records, ROWS)]
+    # Behind thousands of blank lines nobody looks for an example.
+    outcomes = [read(record) for record in islice(takewhile(lambda one: not one.is_blank, records), ROWS)]
     people = [outcome.person for outcome in outcomes if outcome.person]
     met = foreseeing.Met()
     fates = iter(foreseeing.foresee(people, contact_import=contact_import, met=met, now=now))

@@ -16,6 +16,7 @@ BOM = b"\xef\xbb\xbf"
 MAX_RECORD_BYTES = 65_536  # of one record; longer ones are refused and skipped without being held in memory
 MAX_RECORD_LINES = 100
 MAX_COLUMNS = 200
+BLANK_AT_ONCE = 20_000  # lines in which nothing stands, after which a record says how far reading has come
 DELIMITERS = (",", ";", "\t", "|")
 _EXCERPT = 100
 
@@ -25,8 +26,12 @@ class Record(NamedTuple):
     cells: list[str]
     end: int  # offset of the first byte after it
     end_line: int  # physical lines done with it
-    fault: str = ""  # why it cannot be read; `cells` then holds an excerpt
+    fault: str = ""  # why it cannot be read; `cells` then holds an excerpt. Neither: only blank lines, many of them
     is_dirty: bool = False  # has NUL or bytes that are not of the encoding (as lone surrogates in `cells`)
+
+    @property
+    def is_blank(self) -> bool:
+        return not self.cells
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,10 +101,12 @@ def records(pieces: Iterable[bytes], *, encoding: str, delimiter: str, offset: i
     """The records of `pieces`, whose first byte has `offset` and follows physical line `line`.
 
     A record that cannot be read costs its first line only: reading goes on with the next physical line.
-    Blank lines give no record, but their bytes belong to the next one.
+    Blank lines give no record, but their bytes belong to the next one; very many of them give a blank record, so
+    that whoever reads can stop there too.
     """
     lines = _Lines(pieces, encoding=encoding)
     reader = csv.reader(lines, delimiter=delimiter, strict=True)
+    blank = 0
     while True:
         lines.begin()
         fault = ""
@@ -115,7 +122,11 @@ def records(pieces: Iterable[bytes], *, encoding: str, delimiter: str, offset: i
         offset += sum(map(_length, lines.taken))
         line += len(lines.taken)
         if fault or any(cells):
+            blank = 0
             yield Record(first_line, cells, offset, line, fault, lines.is_dirty)
+        elif (blank := blank + 1) >= BLANK_AT_ONCE:
+            blank = 0
+            yield Record(first_line, [], offset, line)
 
 
 def layout(head: bytes, *, encoding: str, delimiter: str = "") -> Layout:
@@ -130,7 +141,8 @@ def layout(head: bytes, *, encoding: str, delimiter: str = "") -> Layout:
         start += len(head[start:].splitlines(keepends=True)[0])
         line = 1
     delimiter = delimiter or declared or _likely_delimiter(head[start:], encoding)
-    first = next(records([head[start:]], encoding=encoding, delimiter=delimiter, offset=start, line=line), None)
+    rows = records([head[start:]], encoding=encoding, delimiter=delimiter, offset=start, line=line)
+    first = next((row for row in rows if not row.is_blank), None)
     if first is None:
         raise Invalid(
             "file_is_empty",
@@ -196,7 +208,7 @@ def _likely_delimiter(head: bytes, encoding: str) -> str:
 
     def score(delimiter: str) -> tuple[float, int]:
         rows = records([head[: 4 * MAX_RECORD_BYTES]], encoding=encoding, delimiter=delimiter, offset=0, line=0)
-        widths = [len(row.cells) for row, _ in zip(rows, range(20), strict=False) if not row.fault]
+        widths = [len(row.cells) for row, _ in zip(rows, range(20), strict=False) if row.cells and not row.fault]
         if not widths or widths[0] < 2:
             return (0.0, 0)
         return (widths.count(widths[0]) / len(widths), widths[0])

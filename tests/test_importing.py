@@ -6,7 +6,18 @@ from django.db import connection
 from django.utils import timezone
 from django_q.models import OrmQ
 
-from contacts import chain, claims, consent, import_batches, import_lease, importing, rebuilding, tasks, uploads
+from contacts import (
+    chain,
+    claims,
+    consent,
+    import_batches,
+    import_lease,
+    importing,
+    reading,
+    rebuilding,
+    tasks,
+    uploads,
+)
 from contacts.models import (
     ConsentEvent,
     ConsentSource,
@@ -452,3 +463,17 @@ def test_a_batch_costs_few_queries(django_assert_max_num_queries):
         importing.run(made.pk)
 
     assert connection.vendor in ("sqlite", "postgresql")
+
+
+def test_an_import_gets_on_within_blank_lines_however_many_there_are():
+    blank = "\n" * (3 * reading.BLANK_AT_ONCE)
+    made = ready(f"phone\n+12125550101\n{blank}+12125550102\n")
+    importing.start(made, now=NOW)
+    ends = [batch.end for batch in import_batches.batches(made, offset=made.offset, line=made.line)]
+    assert len(ends) == 4
+    rounds = 0
+    while importing.run(made.pk, seconds=0):
+        rounds += 1
+    made.refresh_from_db()
+    assert rounds >= 3
+    assert (made.state, counts(made)) == (ImportState.FINISHED, (2, 0, 0, 0, 0))

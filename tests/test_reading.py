@@ -127,3 +127,21 @@ def test_a_file_without_a_usable_header_is_refused(head, code):
 
     assert refused.value.code == code
     assert refused.value.cure
+
+
+@pytest.mark.parametrize("blank", [b"\n", b"\r\n", b",\n", b'""\n'])
+def test_a_long_stretch_of_blank_lines_gives_places_to_stop_at_and_changes_nothing_else(blank):
+    many = 2 * reading.BLANK_AT_ONCE + 5
+    content = b"phone,name\n" + blank * many + b"+12125550101,Ann\n"
+    rows = read(content, size=65_536)
+    assert [row.is_blank for row in rows] == [False, True, True, False]
+    assert rows[-1].line == many + 2
+    assert rows[-1].end == len(content)
+    stopped = rows[1]
+    rest = read(content, size=65_536, offset=stopped.end, line=stopped.end_line)
+    assert rest[-1] == rows[-1]
+
+
+def test_a_header_is_found_behind_many_blank_lines():
+    found = reading.layout(b"\n" * (reading.BLANK_AT_ONCE + 1) + b"phone;name\n1;2\n", encoding="utf-8")
+    assert (found.header, found.delimiter) == (("phone", "name"), ";")
