@@ -46,6 +46,7 @@ class Rendered(NamedTuple):
     parts: int
     missing: tuple[str, ...]
     code: str
+    units: int = 0  # of its encoding, as in `sms_text.Measure`
 
 
 class _Step(NamedTuple):
@@ -70,6 +71,8 @@ class Template:
         self._steps = _plan(bound)
         # All that a plain text can print, so that nothing else need be worked out for it; None: anything.
         self.names = None if self._steps is None else frozenset(step.key for step in self._steps if step.key)
+        # Which of the contact's attributes are among them.
+        self.attributes = None if self._steps is None else frozenset(map(_attribute, self._steps)) - {""}
         self._constant = None
         if self._steps is not None and not self.fields:
             self._constant = self._measured("".join(step.text for step in self._steps), ())
@@ -126,7 +129,7 @@ class Template:
             code = TEXT_EMPTY
         elif len(body) > LONGEST_BODY:
             code = TEXT_TOO_LONG
-        return Rendered(body, measure.encoding, measure.parts, missing, code)
+        return Rendered(body, measure.encoding, measure.parts, missing, code, measure.units)
 
 
 def compile(body: str, *, attributes: frozenset[str] | None = None) -> Template:
@@ -235,6 +238,11 @@ def _plan(bound: Any) -> tuple[_Step, ...] | None:
             return None
         steps.append(step)
     return tuple(steps)
+
+
+def _attribute(step: _Step) -> str:
+    """The attribute a step prints; "" for a field of `FIELDS` and for plain text."""
+    return "" if not step.owner and step.key in FIELDS else step.key
 
 
 def _value_step(expression: Any) -> _Step | None:

@@ -7,7 +7,9 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Any
+from typing import Any, NamedTuple
+
+from django.db.models import QuerySet
 
 from contacts import facts, frequency, permission, rule_book
 from contacts.frequency import Sent
@@ -73,6 +75,14 @@ class Known:
             moments.remove((brand_id, at))
 
 
+class Ledgers(NamedTuple):
+    """The rows of our ledgers that bear on some phones today; what was lifted or closed does not."""
+
+    consents: "QuerySet[ConsentState]"
+    suppressions: "QuerySet[Suppression]"
+    holds: "QuerySet[Hold]"
+
+
 # When a person last read how to stop is not recorded: so every marketing text says it, the strict reading.
 NEEDS_OPTOUT_LINE = True
 _PURPOSES = {purpose: frozenset({purpose}) for purpose in Purpose.values}
@@ -111,22 +121,35 @@ def sent(
     found: dict[tuple[str, str], list[Sent]] = {}
     for purpose in {context.purpose or Purpose.MARKETING.value for context in contexts}:
         caps = [cap for one in contexts if (one.purpose or Purpose.MARKETING) == purpose for cap in one.caps]
-        capped = [person.subscriber_key for person in people if caps or _is_capped_by_law(person, purpose)]
-        since = min([cap.since(at) for cap in caps], default=at - frequency.DAY)
-        since = min(since, at - frequency.DAY)
-        for key, messages in frequency.sent(capped, purpose=purpose, since=since).items():
+        capped = [one.subscriber_key for one in people if caps or permission.caps_by_law(rules(one), purpose)]
+        for key, messages in sent_to(capped, purpose=purpose, caps=caps, at=at).items():
             found[key, purpose] = messages
     return found
 
 
-def standing(subscriber_keys: Collection[str]) -> dict[str, Standing]:
-    """By subscriber key: consents, standing suppressions, holds. A key without any of them is absent.
+def sent_to(
+    subscriber_keys: Sequence[str], *, purpose: str, caps: Collection[frequency.Cap], at: datetime
+) -> dict[str, list[Sent]]:
+    """What `caps`, and those of the law, may count at `at`, by key; one query, none without keys."""
+    since = min([at - frequency.DAY, *(cap.since(at) for cap in caps)])
+    return frequency.sent(subscriber_keys, purpose=purpose, since=since)
 
-    Consents of every brand: "wrong brand" is a reason of its own.
-    """
-    found: defaultdict[str, Standing] = defaultdict(Standing)
+
+def ledgers(subscriber_keys: Collection[str]) -> Ledgers:
+    """Consents of every brand: "wrong brand" is a reason of its own."""
     is_one_of_them = bulk_sql.among("subscriber_key", subscriber_keys)
-    states = ConsentState.objects.filter(is_one_of_them).values_list(
+    return Ledgers(
+        ConsentState.objects.filter(is_one_of_them),
+        Suppression.objects.filter(is_one_of_them, lifted_by=None),
+        Hold.objects.filter(is_one_of_them, closed_at=None),
+    )
+
+
+def standing(subscriber_keys: Collection[str]) -> dict[str, Standing]:
+    """By subscriber key: consents, standing suppressions, holds. A key without any of them is absent."""
+    found: defaultdict[str, Standing] = defaultdict(Standing)
+    consents, suppressions, holds = ledgers(subscriber_keys)
+    states = consents.values_list(
         "subscriber_key", "brand_id", "purpose", "basis", "occurred_at", "expires_at", "is_active", "ended_by",
         "is_confirmed", "is_proven", "event_id",
     )  # fmt: skip
@@ -134,12 +157,11 @@ def standing(subscriber_keys: Collection[str]) -> dict[str, Standing]:
         one = found[key]
         details: Sequence[Any] = rest
         one.consents = (*one.consents, facts.Consent(brand, _PURPOSES[purpose], *details))
-    suppressions = Suppression.objects.filter(is_one_of_them, lifted_by=None)
     for key, *rest in suppressions.values_list("subscriber_key", "brand_id", "purpose", "source", "since"):
         one = found[key]
         scope: Sequence[Any] = rest
         one.suppressions = (*one.suppressions, facts.Suppressed(*scope))
-    for key in Hold.objects.filter(is_one_of_them, closed_at=None).values_list("subscriber_key", flat=True):
+    for key in holds.values_list("subscriber_key", flat=True):
         found[key].is_held = True
     return dict(found)
 
@@ -172,10 +194,6 @@ def facts_about(contact: Contact, *, context: facts.Context, at: datetime, body:
 def rules(person: Person) -> tuple[Rule, ...]:
     number_state = area_codes.state(person.phone)
     return rule_book.load().rules_for(person.country, address_state=person.region, number_state=number_state)
-
-
-def _is_capped_by_law(person: Person, purpose: str) -> bool:
-    return purpose == Purpose.MARKETING and any(rule.cap is not None for rule in rules(person))
 
 
 def _kind(person: Person) -> str:

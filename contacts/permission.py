@@ -14,6 +14,7 @@ from contacts import consent_filters, content, quiet_hours, reasons, routes
 from contacts.facts import Consent, Context, Facts, Outcome, Suppressed, Verdict
 from contacts.frequency import Cap
 from contacts.models import ConsentSource, Purpose
+from contacts.rule_book import Rule
 
 __all__ = ["GATES", "Consent", "Context", "Facts", "Gate", "Outcome", "Suppressed", "Verdict", "judge", "sentence"]
 
@@ -189,11 +190,14 @@ def _time(facts: Facts, purpose: str, at: datetime) -> Verdict | None:
 
 def _reached_caps(facts: Facts, purpose: str, at: datetime) -> list[tuple[datetime, Cap]]:
     """The caps that keep one more message back, each with the instant at which it fits."""
-    caps = list(facts.context.caps)
-    if purpose == _MARKETING:
-        caps += [rule.cap for rule in facts.rules if rule.cap is not None]
+    caps = (*facts.context.caps, *caps_by_law(facts.rules, purpose))
     fits = ((cap.reached(facts.recent, at), cap) for cap in caps)
     return [(moment, cap) for moment, cap in fits if moment is not None]
+
+
+def caps_by_law(rules: Iterable[Rule], purpose: str) -> list[Cap]:
+    """What the law of these places allows, beside the desk's own caps."""
+    return [rule.cap for rule in rules if rule.cap is not None] if purpose == _MARKETING else []
 
 
 def _granted(facts: Facts, purpose: str, at: datetime) -> Verdict:

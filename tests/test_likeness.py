@@ -9,6 +9,7 @@ import pytest
 from django.db import connection
 
 from campaigns import eligibility, ranges, rendering, waterfall
+from campaigns.models import OutboundState
 from contacts import facts, gathering, likeness, permission
 from contacts.gathering import Person
 from contacts.models import Brand, ConsentState, Contact, Segment
@@ -56,10 +57,17 @@ def alone(contact: Contact, *, context, at, body):
 
 
 def together(contacts, *, context, at, bodies):
-    known = [gathering.person_of(contact) for contact in contacts]
     judge = likeness.Judge(context=context, at=at)
-    verdicts = judge.verdicts(known, read=judge.read(known), bodies=bodies)
-    return [(verdict.outcome, verdict.code, verdict.until) for verdict in verdicts]
+    chosen = Contact.objects.filter(pk__in=[contact.pk for contact in contacts])
+    read = judge.read(judge.people(chosen, words=[]))
+    of, found = dict(zip([contact.pk for contact in contacts], bodies, strict=True)), {}
+    for group in read.groups:
+        for pk, kind in zip(group.ids, judge.kinds(group, read), strict=True):
+            body = of[pk]
+            fault = judge.fault(body, group.country) if body is not None else ""
+            verdict = judge.verdict(group, kind, body=body, fault=fault)
+            found[pk] = verdict.outcome, verdict.code, verdict.until
+    return [found[contact.pk] for contact in contacts]
 
 
 @pytest.mark.parametrize("at", MOMENTS)
@@ -79,10 +87,12 @@ def test_each_gets_the_verdict_they_would_get_alone(people, purpose, at, changed
         assert verdict == alone(contact, context=context, at=at, body=body), contact.pk
 
 
-def test_a_cap_counts_each_persons_own_messages(people):
+@pytest.mark.parametrize("skips", [True, False])
+@pytest.mark.parametrize("most", [1, 2, 3])
+def test_a_cap_counts_each_persons_own_messages(people, most, skips):
     context = dataclasses.replace(
         gathering.base_context(people.brands[0], purpose="marketing"),
-        caps=(facts.Cap(1, timedelta(days=40)),),
+        caps=(facts.Cap(most, timedelta(days=40), skips=skips),),
     )
     bodies = [None] * len(people.contacts)
     for message in people.messages:
@@ -93,6 +103,53 @@ def test_a_cap_counts_each_persons_own_messages(people):
 
     expected = [alone(contact, context=context, at=NOW, body=None) for contact in people.contacts]
     assert found == expected
+
+
+def test_states_with_hours_of_their_own_are_kept_apart_within_one_zone(db):
+    sender = factories.sender()
+    numbers = ("+12125550123", "+18135550123", "+16175550123")
+    people = [factories.opted_in(sender.brand, phone=phone) for phone in numbers]
+    context = gathering.base_context(sender.brand, purpose="marketing")
+    differed = False
+    for hour in range(24):
+        at = NOW + timedelta(hours=hour, minutes=30)
+        found = together(people, context=context, at=at, bodies=[None] * 3)
+        assert found == [alone(person, context=context, at=at, body=None) for person in people]
+        differed |= len(set(found)) > 1
+    assert differed
+
+
+@pytest.mark.parametrize("skips", [True, False])
+def test_only_who_has_reached_a_cap_is_kept_back_and_each_until_their_own_time(db, skips):
+    sender = factories.sender()
+    people = [factories.opted_in(sender.brand, phone=f"+1212555019{number}") for number in range(5)]
+    campaigns = [factories.campaign(factories.contact_list(*people), sender=sender) for _ in range(2)]
+    hours = [[], [1], [1, 2], [1, 3], [1, 30]]  # ago
+    for person, ago in zip(people, hours, strict=True):
+        for campaign, hour in zip(campaigns, ago, strict=False):
+            at = NOW - timedelta(hours=hour)
+            factories.outbound(
+                campaign, person, state=OutboundState.DELIVERED, submit_no=1, submitted_at=at, accepted_at=at
+            )
+    context = dataclasses.replace(
+        gathering.base_context(sender.brand, purpose="marketing"), caps=(facts.Cap(2, skips=skips),)
+    )
+
+    found = together(people, context=context, at=NOW, bodies=[None] * 5)
+
+    assert found == [alone(person, context=context, at=NOW, body=None) for person in people]
+    codes = ["OK", "OK", *(["FREQUENCY_CAP_REACHED" if skips else "FREQUENCY_CAP"] * 2), "OK"]
+    assert [code for _, code, _ in found] == codes
+    if not skips:
+        assert found[3][2] < found[2][2]
+
+
+def test_verdicts_that_were_forgotten_are_asked_for_again(people, monkeypatch):
+    monkeypatch.setattr(likeness, "MOST_VERDICTS", 2)
+    context = gathering.base_context(people.brands[0], purpose="marketing")
+    bodies = [None] * len(people.contacts)
+    expected = [alone(contact, context=context, at=NOW, body=None) for contact in people.contacts]
+    assert together(people.contacts, context=context, at=NOW, bodies=bodies) == expected
 
 
 def test_the_judge_is_asked_once_for_all_who_are_alike(people, monkeypatch):

@@ -1,5 +1,6 @@
 """Campaigns to segments: one audience for waterfall and snapshot, frozen at launch, asked as of one instant."""
 
+import itertools
 from datetime import timedelta
 
 import pytest
@@ -160,3 +161,15 @@ def test_counting_starts_again_when_a_segment_is_changed():
     before = waterfall.key(campaign)
     keeping.change(chosen, values={"description": "Changed"})
     assert waterfall.key(campaign) != before
+
+
+def test_ranges_of_ids_put_together_are_the_audience():
+    people = [factories.contact(region="TX" if number % 3 else "") for number in range(12)]
+    campaign = factories.campaign(factories.contact_list(*people[::2]), factories.contact_list(*people[3:7]))
+    campaign.include_segments.set([texans()])
+    campaign.exclude.set([factories.contact_list(*people[1::5])])
+    everybody = set(audience.contacts_of(campaign, at=NOW))
+    cuts = [0, people[2].pk, people[7].pk, people[-1].pk]
+    found = [set(audience.range_of(campaign, at=NOW, low=low, high=high)) for low, high in itertools.pairwise(cuts)]
+    assert set().union(*found) == everybody
+    assert sum(map(len, found)) == len(everybody) == 8
