@@ -40,8 +40,8 @@ def test_a_campaign_goes_from_the_wizard_to_the_phones(demo, open_page):
     expect(page.get_by_role("region", name="Skipped, and why")).to_contain_text("opted out")
 
     phone = open_page()
-    phone.goto(f"{demo.handsets}#+14155550110")
-    expect(phone.get_by_text("Acme: Hi Grace, coats are here.")).to_be_visible(timeout=SOON)
+    phone.goto(f"{demo.handsets}#+14155550111")
+    expect(phone.get_by_text("Acme: Hi Maya, coats are here.")).to_be_visible(timeout=SOON)
 
 
 def test_stop_from_a_phone_shows_on_the_contact_page(demo, open_page):
