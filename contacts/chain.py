@@ -17,10 +17,9 @@ from json.encoder import encode_basestring_ascii as _quoted
 from operator import attrgetter
 
 from django.db import connection, transaction
-from django.db.models import Max
 
 from contacts.models import ConsentEvent, ConsentEvidence, LedgerHead
-from smsdesk import bulk_sql
+from smsdesk import bulk_copy
 
 GENESIS = "0" * 64
 _AT_ONCE = 2_000  # events in memory while walking
@@ -47,24 +46,8 @@ class Break:
 
 def reserve(events: Sequence[ConsentEvent]) -> None:
     """Give events their ids before they are stored; inside the transaction that appends them."""
-    for event, event_id in zip(events, reserved_ids(len(events)), strict=True):
+    for event, event_id in zip(events, bulk_copy.fresh_ids(ConsentEvent, len(events)), strict=True):
         event.pk = event_id
-
-
-def reserved_ids(count: int) -> list[int]:
-    if not count:
-        return []
-    if connection.vendor == "postgresql":
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "SELECT nextval(ids.name) FROM generate_series(1, %s), "
-                "(SELECT pg_get_serial_sequence('contacts_consentevent', 'id')::regclass AS name OFFSET 0) AS ids",
-                [count],
-            )
-            return [row[0] for row in cursor.fetchall()]
-    # one writer at a time: nobody takes these meanwhile
-    last = ConsentEvent.objects.aggregate(last=Max("id"))["last"] or 0
-    return list(range(last + 1, last + 1 + count))
 
 
 def append(events: Sequence[ConsentEvent]) -> None:
@@ -77,7 +60,7 @@ def append(events: Sequence[ConsentEvent]) -> None:
         event.seq, event.prev_hash = head.seq + 1, head.hash
         event.hash = _hash(event.prev_hash, event.seq, body)
         head.seq, head.hash = event.seq, event.hash
-    bulk_sql.insert_rows(ConsentEvent, columns=_COLUMNS, rows=list(map(attrgetter(*_COLUMNS), events)))
+    _store(events)
     LedgerHead.objects.filter(id=1).update(seq=head.seq, hash=head.hash)
 
 
@@ -87,8 +70,13 @@ def keep_evidence(documents: Sequence[tuple[ConsentEvent, Mapping[str, str]]]) -
     for event, document in documents:
         salt, text = secrets.token_hex(16), _canonical(document)
         event.evidence_commitment = _commitment(salt, text)
-        rows.append((event.pk, salt, dict(document)))
-    bulk_sql.insert_rows(ConsentEvidence, columns=("event", "salt", "document"), rows=rows)
+        rows.append((event.pk, salt, text))
+    if rows:
+        bulk_copy.insert(
+            ConsentEvidence,
+            own=dict(zip(("event", "salt", "document"), zip(*rows, strict=True), strict=True)),
+            shared={},
+        )
 
 
 class Series:
@@ -98,7 +86,7 @@ class Series:
     """
 
     def __init__(self, pattern: ConsentEvent, keys: Sequence[str]) -> None:
-        self.ids = reserved_ids(len(keys))
+        self.ids = bulk_copy.fresh_ids(ConsentEvent, len(keys))
         self._pattern, self._keys = pattern, keys
         self._commitments: Sequence[str] = [""] * len(keys)
 
@@ -107,14 +95,9 @@ class Series:
         before, after = _canonical({**shared, name: _GAP}).split(f'"{_GAP}"')
         drawn = secrets.token_hex(16 * len(values))
         salts = [drawn[at : at + 32] for at in range(0, len(drawn), 32)]
-        self._commitments = [
-            _commitment(salt, f"{before}{_quoted(value)}{after}") for salt, value in zip(salts, values, strict=True)
-        ]
-        own = [{name: value} for value in values]
-        rows = list(zip(self.ids, salts, own, strict=True))
-        bulk_sql.insert_rows(
-            ConsentEvidence, columns=("event", "salt", "document"), rows=rows, beneath={"document": shared}
-        )
+        texts = [f"{before}{_quoted(value)}{after}" for value in values]
+        self._commitments = list(map(_commitment, salts, texts))
+        bulk_copy.insert(ConsentEvidence, own={"event": self.ids, "salt": salts, "document": texts}, shared={})
 
     def append(self) -> None:
         """Number, hash and store the events in the order of their keys; inside the caller's transaction."""
@@ -126,18 +109,24 @@ class Series:
             text = f'{hashes[-1]}{{"seq":{seq},{beginning}"{commitment}"{between}"{key}"{end}'
             hashes.append(hashlib.sha256(text.encode()).hexdigest())
         seqs = range(head.seq + 1, head.seq + len(hashes))
-        own = zip(self.ids, seqs, self._keys, self._commitments, hashes[:-1], hashes[1:], strict=True)
-        common = [name for name in _COLUMNS if name not in _OWN]
-        values = attrgetter(*common)(self._pattern)
-        rows = [(*row, *values) for row in own]
-        bulk_sql.insert_rows(ConsentEvent, columns=(*_OWN, *common), rows=rows)
-        LedgerHead.objects.filter(id=1).update(seq=head.seq + len(rows), hash=hashes[-1])
+        own = (self.ids, seqs, self._keys, self._commitments, hashes[:-1], hashes[1:])
+        shared = {name: getattr(self._pattern, name) for name in _COLUMNS if name not in _OWN}
+        shared["purposes"] = _canonical(self._pattern.purposes)
+        bulk_copy.insert(ConsentEvent, own=dict(zip(_OWN, own, strict=True)), shared=shared)
+        LedgerHead.objects.filter(id=1).update(seq=seqs[-1], hash=hashes[-1])
 
     def _body(self) -> str:
         """The body of each, with gaps for commitment and phone, which stand in this order; without its bracket."""
         pattern = copy(self._pattern)
         pattern.evidence_commitment = pattern.subscriber_key = _GAP
         return _body(pattern)[1:]
+
+
+def _store(events: Sequence[ConsentEvent]) -> None:
+    if events:
+        own = dict(zip(_COLUMNS, zip(*map(attrgetter(*_COLUMNS), events), strict=True), strict=True))
+        own["purposes"] = tuple(_canonical(event.purposes) for event in events)
+        bulk_copy.insert(ConsentEvent, own=own, shared={})
 
 
 def hashed_text(event: ConsentEvent) -> str:
@@ -267,7 +256,7 @@ def _hash(previous: str, seq: int, body: str) -> str:
     return hashlib.sha256(f'{previous}{{"seq":{seq},{body[1:]}'.encode()).hexdigest()
 
 
-def _canonical(value: Mapping[str, object]) -> str:
+def _canonical(value: Mapping[str, object] | Sequence[str]) -> str:
     return _ENCODER.encode(value)
 
 

@@ -110,7 +110,7 @@ def _count(contact_import: ContactImport, batch: import_batches.Batch, *, token:
         met = _met(contact_import, batch.people)
         fates = foreseeing.foresee(batch.people, contact_import=contact_import, met=met, now=now)
         if batch.end < contact_import.size:
-            _remember(contact_import, [p for p, fate in zip(batch.people, fates, strict=True) if fate.is_taken])
+            _remember(contact_import, batch.people, fates)
         counts = _added(contact_import.forecast, fates, invalid=batch.invalid)
         problems = [*batch.problems, *(problem for fate in fates for problem in fate.problems)]
         room = KEPT_PROBLEMS - contact_import.forecast.get("remarks", 0)
@@ -143,28 +143,22 @@ def _added(forecast: Mapping[str, int], fates: Sequence[foreseeing.Fate], *, inv
 
 
 def _met(contact_import: ContactImport, people: Sequence[Person]) -> Met:
-    phones = {_mark(contact_import, "phone", p.phone.subscriber_key): p.phone.subscriber_key for p in people}
-    ids = {
-        _mark(contact_import, "id", p.fields["external_id"]): p.fields["external_id"]
-        for p in people
-        if "external_id" in p.fields
-    }
-    asked = ImportMark.objects.filter(contact_import=contact_import, mark__in=[*phones, *ids])
-    found = set(asked.values_list("mark", flat=True))
-    return Met(
-        frozenset(key for mark, key in phones.items() if mark in found),
-        frozenset(external_id for mark, external_id in ids.items() if mark in found),
-    )
+    keys = {person.phone.subscriber_key for person in people}
+    ids = {person.fields["external_id"] for person in people if "external_id" in person.fields}
+    asked = {"phone": keys, "id": ids, "freed": ids}
+    marks = {_mark(contact_import, kind, word): (kind, word) for kind, words in asked.items() for word in words}
+    rows = ImportMark.objects.filter(contact_import=contact_import, mark__in=list(marks))
+    found = [marks[mark] for mark in rows.values_list("mark", flat=True)]
+    phones, external_ids, freed = (frozenset(word for of, word in found if of == kind) for kind in asked)
+    return Met(phones, external_ids, freed)
 
 
-def _remember(contact_import: ContactImport, people: Sequence[Person]) -> None:
-    marks = {_mark(contact_import, "phone", person.phone.subscriber_key) for person in people}
-    marks |= {
-        _mark(contact_import, "id", person.fields["external_id"])
-        for person in people
-        if "external_id" in person.fields
-    }
-    rows = [(contact_import.pk, mark) for mark in sorted(marks)]
+def _remember(contact_import: ContactImport, people: Sequence[Person], fates: Sequence[foreseeing.Fate]) -> None:
+    taken = [(person, fate) for person, fate in zip(people, fates, strict=True) if fate.is_taken]
+    words = [("phone", person.phone.subscriber_key) for person, _ in taken]
+    words += [("id", person.fields["external_id"]) for person, _ in taken if "external_id" in person.fields]
+    words += [("freed", fate.frees) for _, fate in taken if fate.frees]
+    rows = [(contact_import.pk, mark) for mark in sorted({_mark(contact_import, *word) for word in words})]
     bulk_sql.insert_missing_rows(ImportMark, columns=("contact_import", "mark"), rows=rows, returning=("id",))
 
 

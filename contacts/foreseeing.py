@@ -31,6 +31,7 @@ class Fate:
     problems: Sequence[Problem] = ()
     is_suppressed: bool = False
     brings_consent: bool = False
+    frees: str = ""  # the external id the contact had before, which a later line may give to another
 
     @property
     def is_taken(self) -> bool:
@@ -39,20 +40,21 @@ class Fate:
 
 @dataclass(frozen=True, slots=True)
 class Met:
-    """Phones and external ids of earlier lines that would be taken."""
+    """Phones and external ids of earlier lines that would be taken, and the ids these would replace."""
 
     phones: Collection[str] = field(default_factory=frozenset)
     external_ids: Collection[str] = field(default_factory=frozenset)
+    freed: Collection[str] = field(default_factory=frozenset)
 
 
 def foresee(people: Sequence[Person], *, contact_import: ContactImport, met: Met, now: datetime) -> list[Fate]:
     """The fate of each of these rows, in their order, where `met` stood in earlier lines."""
     first = {person.phone.subscriber_key: person for person in reversed(people)}
-    known = set(
-        Contact.objects.filter(bulk_sql.among("subscriber_key", first)).values_list("subscriber_key", flat=True)
-    )
+    rows = Contact.objects.filter(bulk_sql.among("subscriber_key", first))
+    known = dict(rows.values_list("subscriber_key", "external_id"))
     suppressed = merging.suppressed_since(list(first), contact_import=contact_import)
-    owners = merging.external_ids_in_use(first)
+    in_use = merging.external_ids_in_use(first)
+    owners = {external_id: key for external_id, key in in_use.items() if external_id not in met.freed}
     consenting = imported_consent.would_record(list(first), contact_import=contact_import, now=now)
     columns = {target: name for name, target in contact_import.mapping.items() if target}
     fates = []
@@ -70,7 +72,8 @@ def foresee(people: Sequence[Person], *, contact_import: ContactImport, met: Met
                 [Problem(person.line, columns["phone"], shown, merging.suppression_reason(since))] if since else []
             )
             outcome = "updated" if key in known else "created"
-            fates.append(Fate(outcome, said, is_suppressed=bool(since), brings_consent=key in consenting))
+            frees = known.get(key) or "" if external_id else ""
+            fates.append(Fate(outcome, said, bool(since), key in consenting, frees))
     return fates
 
 

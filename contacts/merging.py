@@ -4,18 +4,18 @@ An import adds and completes. It never changes the number of a contact, never em
 a time zone the person stated, never lifts a suppression.
 """
 
-import uuid
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from operator import itemgetter
 from typing import Any
 
+from django.db import IntegrityError, transaction
 from django.db.models import Q
 
 from contacts.mapping import Person, Problem
 from contacts.models import Contact, ContactImport, ListMembership, Suppression, ZoneSource
-from smsdesk import bulk_sql, phones, public_ids
+from smsdesk import bulk_copy, bulk_sql, phones, public_ids
 
 REPEATED = "The same phone stands in an earlier line of this file, which was taken."
 EXTERNAL_ID_TAKEN = "Another contact has this external id. Correct the id or the phone."
@@ -29,24 +29,6 @@ _COLUMNS = (
     "time_zone_source",
     "attributes",
     "last_import",
-    "updated_at",
-)
-
-_NEW = (
-    "subscriber_key",
-    "public_id",
-    "phone",
-    "country",
-    "name",
-    "external_id",
-    "language",
-    "region",
-    "time_zone",
-    "time_zone_source",
-    "attributes",
-    "created_import",
-    "last_import",
-    "created_at",
     "updated_at",
 )
 
@@ -79,7 +61,7 @@ def merge(people: Sequence[Person], *, contact_import: ContactImport, now: datet
         _refuse_external_id(fresh.pop(key), columns=columns, merged=merged)
     _complete([(contact, fresh[key]) for key, contact in known.items()], contact_import=contact_import, now=now)
     merged.created, merged.updated = len(new), len(known)
-    _join([*new.values(), *(contact.pk for contact in known.values())], contact_import=contact_import, now=now)
+    _join(list(new.values()), [contact.pk for contact in known.values()], contact_import=contact_import, now=now)
     merged.taken = [(key, person.phone.e164) for key, person in fresh.items()]
     _report_suppressed(fresh, contact_import=contact_import, columns=columns, merged=merged)
     return merged
@@ -145,35 +127,55 @@ def _refuse_external_id(person: Person, *, columns: Mapping[str, str], merged: M
 
 def _insert(people: Sequence[Person], *, contact_import: ContactImport, now: datetime) -> dict[str, int]:
     """Subscriber key → contact id of those that are new; somebody else may add the same phone meanwhile."""
+    if not people:
+        return {}
     # Sorted: two imports of the same new phones then wait for each other in one order only.
-    ids = public_ids.fresh(len(people))
-    rows = [_new(p, i, contact_import=contact_import, now=now) for p, i in zip(people, ids, strict=True)]
-    rows.sort(key=itemgetter(0))
-    inserted = bulk_sql.insert_missing_rows(Contact, columns=_NEW, rows=rows, returning=("subscriber_key", "id"))
+    new = sorted(people, key=lambda person: person.phone.subscriber_key)
+    own = _new(new)
+    shared = {
+        "created_import": contact_import.pk,
+        "last_import": contact_import.pk,
+        "created_at": now,
+        "updated_at": now,
+    }
+    try:
+        with transaction.atomic():
+            bulk_copy.insert(Contact, own=own, shared=shared)
+        return dict(zip(own["subscriber_key"], own["id"], strict=True))
+    except IntegrityError:
+        return _insert_missing(own, shared)
+
+
+def _insert_missing(own: Mapping[str, Sequence[Any]], shared: Mapping[str, Any]) -> dict[str, int]:
+    """One by one as it were, leaving out phones and external ids that somebody else has added by now."""
+    columns = {**own, "attributes": [json.loads(text) for text in own["attributes"]]}
+    columns |= {name: [value] * len(own["id"]) for name, value in shared.items()}
+    rows = list(zip(*columns.values(), strict=True))
+    inserted = bulk_sql.insert_missing_rows(
+        Contact, columns=tuple(columns), rows=rows, returning=("subscriber_key", "id")
+    )
     return dict(inserted)
 
 
-def _new(person: Person, public_id: uuid.UUID, *, contact_import: ContactImport, now: datetime) -> tuple[Any, ...]:
-    """The values of `_NEW`."""
-    values, phone = person.fields, person.phone
-    zone = values.get("time_zone", "")
-    return (
-        phone.subscriber_key,
-        public_id,
-        phone.e164,
-        phone.region,
-        values.get("name", ""),
-        values.get("external_id"),
-        values.get("language", ""),
-        values.get("region", ""),
-        zone,
-        ZoneSource.IMPORT.value if zone else "",
-        person.attributes,
-        contact_import.pk,
-        contact_import.pk,
-        now,
-        now,
-    )
+def _new(people: Sequence[Person]) -> dict[str, Sequence[Any]]:
+    """The columns in which new contacts differ."""
+    phones_of = [person.phone for person in people]
+    fields = [person.fields for person in people]
+    zones = [values.get("time_zone", "") for values in fields]
+    return {
+        "id": bulk_copy.fresh_ids(Contact, len(people)),
+        "public_id": public_ids.fresh(len(people)),
+        "subscriber_key": [phone.subscriber_key for phone in phones_of],
+        "phone": [phone.e164 for phone in phones_of],
+        "country": [phone.region for phone in phones_of],
+        "name": [values.get("name", "") for values in fields],
+        "external_id": [values.get("external_id") for values in fields],
+        "language": [values.get("language", "") for values in fields],
+        "region": [values.get("region", "") for values in fields],
+        "time_zone": zones,
+        "time_zone_source": [ZoneSource.IMPORT.value if zone else "" for zone in zones],
+        "attributes": [bulk_copy.as_json(person.attributes) for person in people],
+    }
 
 
 def _complete(pairs: Sequence[tuple[Contact, Person]], *, contact_import: ContactImport, now: datetime) -> None:
@@ -196,11 +198,14 @@ def _completed(contact: Contact, person: Person) -> tuple[Any, ...]:
     )
 
 
-def _join(contact_ids: Sequence[int], *, contact_import: ContactImport, now: datetime) -> None:
-    if contact_import.list_id is not None:
-        rows = [(contact_import.list_id, pk, now, contact_import.pk) for pk in contact_ids]
-        columns = ("list", "contact", "added_at", "added_import")
-        bulk_sql.insert_missing_rows(ListMembership, columns=columns, rows=rows, returning=("id",))
+def _join(new: Sequence[int], known: Sequence[int], *, contact_import: ContactImport, now: datetime) -> None:
+    """Put both on the list of the import; one who is new is on none."""
+    if contact_import.list_id is None:
+        return
+    shared = {"list": contact_import.list_id, "added_at": now, "added_import": contact_import.pk}
+    bulk_copy.insert(ListMembership, own={"contact": new}, shared=shared)
+    rows = [(*shared.values(), pk) for pk in known]
+    bulk_sql.insert_missing_rows(ListMembership, columns=(*shared, "contact"), rows=rows, returning=("id",))
 
 
 def _report_suppressed(

@@ -9,7 +9,7 @@ from typing import Any
 
 from contacts.models import ConsentEvent, ConsentState, Suppression
 from contacts.standing import Agreement, Scope, Standing, fold
-from smsdesk import bulk_sql
+from smsdesk import bulk_copy, bulk_sql
 
 STATE_FIELDS = (
     "is_active",
@@ -41,15 +41,10 @@ def settle(events: Mapping[str, Iterable[ConsentEvent]]) -> None:
 def settle_first(event: ConsentEvent, *, keys: Sequence[str], ids: Sequence[int]) -> None:
     """As `settle` for phones whose whole history is this one event, each under an id of its own: it grants or ends
     the same for all of them. It must not suppress."""
-    agreements = fold([event]).agreements.items()
-    at = STATE_FIELDS.index("event")
-    rows = [
-        (key, brand_id, purpose, *values[:at], event_id, *values[at + 1 :])
-        for (brand_id, purpose), agreement in agreements
-        for values in [state_of(agreement)]
-        for key, event_id in zip(keys, ids, strict=True)
-    ]
-    _upsert_states(rows)
+    for (brand_id, purpose), agreement in fold([event]).agreements.items():
+        values = dict(zip(STATE_FIELDS, state_of(agreement), strict=True))
+        shared = {"brand": brand_id, "purpose": purpose} | {n: v for n, v in values.items() if n != "event"}
+        bulk_copy.insert(ConsentState, own={"subscriber_key": keys, "event": ids}, shared=shared)
 
 
 def _write_states(standings: Mapping[str, Standing]) -> None:

@@ -225,6 +225,18 @@ def test_only_the_first_remarks_are_kept_and_all_are_counted(monkeypatch):
     assert made.forecast["remarks"] == 9
 
 
+@pytest.mark.parametrize("batch", [1, 2])
+def test_an_id_that_an_earlier_batch_gives_up_is_free_for_a_later_line(monkeypatch, batch):
+    monkeypatch.setattr(import_batches, "BATCH", batch)
+    factories.contact("+12125550101", external_id="c3")
+
+    made = tried("phone,external id\n+12125550101,c1\n+12125550102,c3\n")
+    foreseen = made.forecast["invalid"]
+    started(made)
+
+    assert (foreseen, made.invalid) == (batch - 1, batch - 1)
+
+
 numbers = st.integers(100, 104).map(lambda n: f"+1212555{n:04}") | st.sampled_from(["", "x", "(212) 555-0102"])
 rows = st.lists(st.tuples(numbers, st.sampled_from(["", "c1", "c2", "c3"])), max_size=14)
 
