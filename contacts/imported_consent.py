@@ -21,7 +21,8 @@ def record_import(keys: Sequence[tuple[str, str]], *, contact_import: ContactImp
     histories = settling.events_of(list(phones))
     proof = _proof(contact_import)
     statement = _statement(contact_import, proof=proof, now=now)
-    new = [key for key in phones if not _is_said(histories.get(key, ()), statement)]
+    said = {key for key, history in histories.items() if _is_said(history, statement)}
+    new = [key for key in phones if key not in said]
     if not new:
         return 0
     series = chain.Series(statement, new)
@@ -37,7 +38,7 @@ def would_record(keys: Sequence[str], *, contact_import: ContactImport, now: dat
         return set()
     histories = settling.events_of(keys)
     statement = _statement(contact_import, proof=_proof(contact_import), now=now)
-    return {key for key in keys if not _is_said(histories.get(key, ()), statement)}
+    return set(keys) - {key for key, history in histories.items() if _is_said(history, statement)}
 
 
 def _is_said(history: Sequence[ConsentEvent], event: ConsentEvent) -> bool:

@@ -9,6 +9,14 @@ from dataclasses import dataclass
 
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 
+# SQLite: the main database is a file, and its name does not begin with test_.
+_IS_NO_TEST = """NOT EXISTS (
+    SELECT 1 FROM pragma_database_list
+    WHERE name = 'main' AND (
+        file = '' OR substr(file, length(rtrim(file, replace(file, '/', ''))) + 1) LIKE 'test\\_%' ESCAPE '\\'
+    )
+)"""
+
 
 @dataclass(frozen=True, slots=True)
 class Guard:
@@ -42,15 +50,7 @@ CREATE TRIGGER {self.name}_truncate BEFORE TRUNCATE ON {self.table}
         refuse = f"BEGIN SELECT RAISE(ABORT, '{self.refusal}'); END"
         return (
             f"CREATE TRIGGER {self.name}_update BEFORE UPDATE ON {self.table} {refuse}",
-            f"""
-CREATE TRIGGER {self.name}_delete BEFORE DELETE ON {self.table}
-WHEN NOT EXISTS (
-    SELECT 1 FROM pragma_database_list
-    WHERE name = 'main' AND (
-        file = '' OR substr(file, length(rtrim(file, replace(file, '/', ''))) + 1) LIKE 'test\\_%' ESCAPE '\\'
-    )
-) {refuse}
-""",
+            f"CREATE TRIGGER {self.name}_delete BEFORE DELETE ON {self.table} WHEN {_IS_NO_TEST} {refuse}",
             # INSERT OR REPLACE removes the row it replaces without asking the trigger above.
             f"""
 CREATE TRIGGER {self.name}_insert BEFORE INSERT ON {self.table}
@@ -70,6 +70,49 @@ WHEN EXISTS (SELECT 1 FROM {self.table} WHERE {is_taken}) {refuse}
         else:
             names = ("insert", "delete", "update")
             _run(schema_editor, [f"DROP TRIGGER IF EXISTS {self.name}_{name}" for name in names])
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A trigger by which no row of `table` is ever removed; they may change."""
+
+    table: str
+    name: str
+    refusal: str
+
+    def install(self, schema_editor: BaseDatabaseSchemaEditor) -> None:
+        if schema_editor.connection.vendor == "postgresql":
+            function = f"{self.name}_refuse_removal"
+            statements = [
+                f"""
+CREATE FUNCTION {function}() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF current_database() LIKE 'test\\_%' THEN
+        RETURN OLD;
+    END IF;
+    RAISE EXCEPTION '{self.refusal}' USING ERRCODE = 'restrict_violation';
+END $$""",
+                f"CREATE TRIGGER {self.name}_rows BEFORE DELETE ON {self.table} "
+                f"FOR EACH ROW EXECUTE FUNCTION {function}()",
+            ]
+        else:
+            refuse = f"BEGIN SELECT RAISE(ABORT, '{self.refusal}'); END"
+            statements = [
+                f"CREATE TRIGGER {self.name}_rows BEFORE DELETE ON {self.table} WHEN {_IS_NO_TEST} {refuse}"
+            ]
+        _run(schema_editor, statements)
+
+    def remove(self, schema_editor: BaseDatabaseSchemaEditor) -> None:
+        if schema_editor.connection.vendor == "postgresql":
+            _run(
+                schema_editor,
+                [
+                    f"DROP TRIGGER IF EXISTS {self.name}_rows ON {self.table}",
+                    f"DROP FUNCTION IF EXISTS {self.name}_refuse_removal()",
+                ],
+            )
+        else:
+            _run(schema_editor, [f"DROP TRIGGER IF EXISTS {self.name}_rows"])
 
 
 def _run(schema_editor: BaseDatabaseSchemaEditor, statements: Sequence[str]) -> None:

@@ -8,6 +8,8 @@ from django.db import models
 
 from smsdesk.errors import Invalid
 
+_VARIANT = {f"{digit:x}": f"{digit & 0b0011 | 0b1000:x}" for digit in range(16)}
+
 
 class PublicIdModel(models.Model):
     """A row the outside world may name; `prefix` says what kind it is."""
@@ -24,10 +26,14 @@ class PublicIdModel(models.Model):
         return f"{self.prefix}_{self.public_id.hex}"
 
 
-def fresh(count: int) -> list[uuid.UUID]:
-    """As many `uuid4()`, in one draw."""
-    drawn = os.urandom(16 * count)
-    return [uuid.UUID(bytes=drawn[at : at + 16], version=4) for at in range(0, len(drawn), 16)]
+def fresh(count: int) -> list[str]:
+    """As many `uuid4().hex`, in one draw."""
+    drawn = os.urandom(16 * count).hex()
+    # RFC 9562: the 13th digit is the version, 4; the first two bits of the 17th are 10.
+    return [
+        f"{drawn[at : at + 12]}4{drawn[at + 13 : at + 16]}{_VARIANT[drawn[at + 16]]}{drawn[at + 17 : at + 32]}"
+        for at in range(0, len(drawn), 32)
+    ]
 
 
 def parse(ref: str, *, prefix: str, field: str = "id") -> uuid.UUID:

@@ -36,7 +36,7 @@ class Contact(PublicIdModel):
     phone = models.CharField(max_length=16)  # canonical E.164
     subscriber_key = models.CharField(max_length=44, editable=False)
     name = models.CharField(max_length=120, blank=True)
-    external_id = models.CharField(max_length=100, null=True, blank=True, unique=True)
+    external_id = models.CharField(max_length=100, null=True, blank=True)  # noqa: DJ001  # none is not the same id
     language = models.CharField(max_length=10, blank=True)
     country = models.CharField(max_length=2, blank=True)  # region of the number; "" when unknown
     region = models.CharField(max_length=2, blank=True, help_text="US state of the postal address, if known.")
@@ -59,6 +59,13 @@ class Contact(PublicIdModel):
         constraints = [
             # Not `unique` of the field: on PostgreSQL that adds an index for LIKE, and keys are never searched so.
             models.UniqueConstraint(fields=["subscriber_key"], name="one_contact_per_phone"),
+            # Most contacts have none, and then nothing is to be kept.
+            models.UniqueConstraint(
+                fields=["external_id"],
+                condition=models.Q(external_id__isnull=False),
+                name="one_contact_per_external_id",
+                violation_error_message="Another contact has this external id.",
+            ),
         ]
         indexes = [
             models.Index(fields=["created_at", "id"], name="contact_paging"),  # API and admin lists

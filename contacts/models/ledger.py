@@ -96,8 +96,11 @@ class ConsentEvent(models.Model):
 
     seq = models.BigIntegerField(unique=True)  # gapless, 1 upward
     subscriber_key = models.CharField(max_length=44)
-    # null: every brand. Nobody asks for all events of a brand.
-    brand = models.ForeignKey(Brand, on_delete=models.PROTECT, null=True, related_name="+", db_index=False)
+    # null: every brand. Nobody asks for all events of a brand; that it is there need not be looked up for each
+    # event, because the database keeps every brand (`ledger_guard`).
+    brand = models.ForeignKey(
+        Brand, on_delete=models.PROTECT, null=True, related_name="+", db_index=False, db_constraint=False
+    )
     purposes = models.JSONField(default=list)  # list of Purpose values; ["*"]: every purpose
     kind = models.CharField(max_length=10, choices=EventKind)
     basis = models.CharField(max_length=20, choices=Basis, blank=True)
@@ -122,9 +125,15 @@ class ConsentEvent(models.Model):
 
 
 class ConsentEvidence(models.Model):
-    """Personal data behind an event; erasing this row leaves the chain valid (it holds only a commitment)."""
+    """Personal data behind an event; erasing this row leaves the chain valid (it holds only a commitment).
 
-    event = models.OneToOneField(ConsentEvent, on_delete=models.PROTECT, related_name="evidence", primary_key=True)
+    Events stay for ever, and `contacts/chain.py` writes both in one transaction; `verify_ledger` looks for evidence
+    of none, so the database does not once more for each row.
+    """
+
+    event = models.OneToOneField(
+        ConsentEvent, on_delete=models.PROTECT, related_name="evidence", primary_key=True, db_constraint=False
+    )
     salt = models.CharField(max_length=32)
     document = models.JSONField()
 
