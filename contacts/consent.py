@@ -13,7 +13,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 
 from contacts import belonging, chain, holds, ledger, settling
-from contacts.imported_consent import record_import
+from contacts.imported_consent import prepare_import
 from contacts.models import (
     Basis,
     Brand,
@@ -43,8 +43,8 @@ __all__ = [
     "lock",
     "opt_in",
     "opt_out",
+    "prepare_import",
     "reassign",
-    "record_import",
     "release",
     "resume",
 ]

@@ -9,14 +9,16 @@ from contacts.models import ConsentEvent, ConsentSource, ContactImport, EventKin
 from contacts.proof import Proof, happened
 
 
-def record_import(keys: Sequence[tuple[str, str]], *, contact_import: ContactImport, now: datetime) -> int:
-    """Record it for these rows (subscriber key, phone); how many events were appended.
+def prepare_import(
+    keys: Sequence[tuple[str, str]], *, contact_import: ContactImport, now: datetime
+) -> chain.Series | None:
+    """Write all of it for these rows (subscriber key, phone) but the events themselves, which are to be appended.
 
     Inside the importer's transaction, which holds the contacts' locks. It lifts nothing, and an opt-out dated
-    later ends it. A phone that has this very statement already gets no second event.
+    later ends it. A phone that has this very statement already gets no second event. None: no event is due.
     """
     if not contact_import.purpose or contact_import.brand_id is None:
-        return 0
+        return None
     phones = dict(keys)
     histories = settling.events_of(list(phones))
     proof = _proof(contact_import)
@@ -24,16 +26,15 @@ def record_import(keys: Sequence[tuple[str, str]], *, contact_import: ContactImp
     said = {key for key, history in histories.items() if _is_said(history, statement)}
     new = [key for key in phones if key not in said]
     if not new:
-        return 0
+        return None
     series = chain.Series(statement, new)
     series.keep_evidence(proof.as_document(), name="phone", values=[phones[key] for key in new])
     _settle(dict(zip(new, series.ids, strict=True)), histories=histories, statement=statement)
-    series.append()
-    return len(new)
+    return series
 
 
 def would_record(keys: Sequence[str], *, contact_import: ContactImport, now: datetime) -> set[str]:
-    """For which of these phones `record_import` would append an event."""
+    """For which of these phones an event would be appended."""
     if not contact_import.purpose or contact_import.brand_id is None:
         return set()
     histories = settling.events_of(keys)

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from django.db import DataError, IntegrityError, OperationalError, transaction
 from django.db.models import F, Max, QuerySet
 
-from contacts import chain, claims, consent, import_batches, import_lease, mapping, merging
+from contacts import chain, claims, consent, import_batches, import_hands, import_lease, mapping, merging
 from contacts.models import (
     Brand,
     Contact,
@@ -137,12 +137,21 @@ def run(import_id: int, *, seconds: float = import_lease.RUN_SECONDS) -> bool:
 
 
 def _work(contact_import: ContactImport, *, token: uuid.UUID, seconds: float) -> bool:
-    elapsed = clock.Elapsed()
+    elapsed, is_over = clock.Elapsed(), False
+
+    def write(batch: import_batches.Batch, turn: import_hands.Turn) -> None:
+        _write_persistently(contact_import, batch, turn=turn, token=token)
+
     try:
-        for batch in import_batches.batches(contact_import, offset=contact_import.offset, line=contact_import.line):
-            _write_persistently(contact_import, batch, token=token)
-            if elapsed.seconds() >= seconds:
-                return import_lease.hand_back(contact_import.pk, state=ImportState.RUNNING, token=token)
+        with import_hands.hands(contact_import, write) as give:
+            for batch in import_batches.batches(
+                contact_import, offset=contact_import.offset, line=contact_import.line
+            ):
+                give(batch)
+                if is_over := elapsed.seconds() >= seconds:
+                    break
+        if is_over:
+            return import_lease.hand_back(contact_import.pk, state=ImportState.RUNNING, token=token)
         _finish(contact_import.pk, token=token)
     except import_lease.Lost:
         return False
@@ -151,21 +160,34 @@ def _work(contact_import: ContactImport, *, token: uuid.UUID, seconds: float) ->
     return False
 
 
-def _write_persistently(contact_import: ContactImport, batch: import_batches.Batch, *, token: uuid.UUID) -> None:
+def _write_persistently(
+    contact_import: ContactImport, batch: import_batches.Batch, *, turn: import_hands.Turn, token: uuid.UUID
+) -> None:
     """Somebody may add the same phone or hold its lock at this very moment: that passes."""
     for attempt in range(1, ATTEMPTS + 1):
+        had_come = turn.has_come
         try:
-            return _write(contact_import, batch, token=token)
+            return _write(contact_import, batch, turn=turn, token=token)
+        except import_lease.Lost:
+            if had_come:
+                raise
+            turn.learn()  # the batch before was taken back, and perhaps written again since
         except (IntegrityError, OperationalError):
             if attempt == ATTEMPTS:
                 raise
+    raise import_lease.Lost
 
 
-def _write(contact_import: ContactImport, batch: import_batches.Batch, *, token: uuid.UUID) -> None:
+def _write(
+    contact_import: ContactImport, batch: import_batches.Batch, *, turn: import_hands.Turn, token: uuid.UUID
+) -> None:
     with transaction.atomic():
+        turn.begin()
         now = clock.database_now()
-        merged = merging.merge(batch.people, contact_import=contact_import, now=now)
+        merged = merging.merge(batch.people, contact_import=contact_import, now=now, in_turn=turn.wait)
         import_batches.note(contact_import, [*batch.problems, *merged.problems])
+        claimed = consent.prepare_import(merged.taken, contact_import=contact_import, now=now)
+        turn.wait()
         taken = _held(contact_import.pk, token=token).filter(offset=batch.begin)
         moved = taken.update(
             offset=batch.end,
@@ -175,14 +197,13 @@ def _write(contact_import: ContactImport, batch: import_batches.Batch, *, token:
             duplicate=F("duplicate") + merged.duplicate,
             invalid=F("invalid") + batch.invalid + merged.invalid,
             suppressed=F("suppressed") + merged.suppressed,
+            consents=F("consents") + (len(claimed.ids) if claimed else 0),
             lease_until=now + import_lease.LEASE,
         )
         if not moved:
             raise import_lease.Lost
-        if contact_import.purpose:
-            # Last, because it locks the ledger's head, for which a STOP may be waiting.
-            recorded = consent.record_import(merged.taken, contact_import=contact_import, now=now)
-            ContactImport.objects.filter(pk=contact_import.pk).update(consents=F("consents") + recorded)
+        if claimed:
+            claimed.append()  # last, because it locks the ledger's head, for which a STOP may be waiting
 
 
 def _held(import_id: int, *, token: uuid.UUID) -> "QuerySet[ContactImport]":

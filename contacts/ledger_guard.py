@@ -1,6 +1,5 @@
 """The database itself refuses to change or remove a consent event, and to remove a brand, whoever asks."""
 
-
 from smsdesk.append_only import Guard, Kept
 
 _GUARD = Guard(

@@ -5,7 +5,7 @@ a time zone the person stated, never lifts a suppression.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -44,15 +44,20 @@ class Merged:
     taken: list[tuple[str, str]] = field(default_factory=list)  # subscriber key and phone of everybody taken
 
 
-def merge(people: Sequence[Person], *, contact_import: ContactImport, now: datetime) -> Merged:
-    """Insert or complete the contacts of `people`; safe beside other writers of the same phones."""
+def merge(
+    people: Sequence[Person], *, contact_import: ContactImport, now: datetime, in_turn: Callable[[], None]
+) -> Merged:
+    """Insert or complete the contacts of `people`; safe beside other writers of the same phones.
+
+    `in_turn` waits until all earlier rows of the file are written, where what they did might decide.
+    """
     merged = Merged()
     columns = _columns(contact_import)
     fresh = _first_of_each_phone(people, columns=columns, merged=merged)
     known = _locked(fresh)
     for key in [key for key, contact in known.items() if contact.last_import == contact_import.pk]:
         _refuse_repeated(fresh.pop(key), columns=columns, merged=merged)
-    _refuse_taken_external_ids(fresh, columns=columns, merged=merged)
+    _refuse_taken_external_ids(fresh, columns=columns, merged=merged, in_turn=in_turn)
     known = {key: contact for key, contact in known.items() if key in fresh}
     new = _insert([p for key, p in fresh.items() if key not in known], contact_import=contact_import, now=now)
     missed = {key: person for key, person in fresh.items() if key not in known and key not in new}
@@ -62,7 +67,8 @@ def merge(people: Sequence[Person], *, contact_import: ContactImport, now: datet
     _complete([(contact, fresh[key]) for key, contact in known.items()], contact_import=contact_import, now=now)
     merged.created, merged.updated = len(new), len(known)
     _join(list(new.values()), [contact.pk for contact in known.values()], contact_import=contact_import, now=now)
-    merged.taken = [(key, person.phone.e164) for key, person in fresh.items()]
+    # In the order of the keys, like the contacts: neighbours in an index are then written together.
+    merged.taken = sorted((key, person.phone.e164) for key, person in fresh.items())
     _report_suppressed(fresh, contact_import=contact_import, columns=columns, merged=merged)
     return merged
 
@@ -108,8 +114,14 @@ def _locked(people: Mapping[str, Person]) -> dict[str, Contact]:
     return {contact.subscriber_key: contact for contact in rows.select_for_update(no_key=True)}
 
 
-def _refuse_taken_external_ids(fresh: dict[str, Person], *, columns: Mapping[str, str], merged: Merged) -> None:
+def _refuse_taken_external_ids(
+    fresh: dict[str, Person], *, columns: Mapping[str, str], merged: Merged, in_turn: Callable[[], None]
+) -> None:
     owners = external_ids_in_use(fresh)
+    wanted = {person.fields.get("external_id"): key for key, person in fresh.items()}
+    if any(wanted[external_id] != key for external_id, key in owners.items()):
+        in_turn()  # an earlier row may give such an id up
+        owners = external_ids_in_use(fresh)
     for key, person in list(fresh.items()):
         external_id = person.fields.get("external_id")
         if external_id and owners.setdefault(external_id, key) != key:
@@ -131,7 +143,7 @@ def _insert(people: Sequence[Person], *, contact_import: ContactImport, now: dat
         return {}
     # Sorted: two imports of the same new phones then wait for each other in one order only.
     new = sorted(people, key=lambda person: person.phone.subscriber_key)
-    own = _new(new)
+    own = _new(new, now=now)
     shared = {
         "created_import": contact_import.pk,
         "last_import": contact_import.pk,
@@ -157,14 +169,14 @@ def _insert_missing(own: Mapping[str, Sequence[Any]], shared: Mapping[str, Any])
     return dict(inserted)
 
 
-def _new(people: Sequence[Person]) -> dict[str, Sequence[Any]]:
+def _new(people: Sequence[Person], *, now: datetime) -> dict[str, Sequence[Any]]:
     """The columns in which new contacts differ."""
     phones_of = [person.phone for person in people]
     fields = [person.fields for person in people]
     zones = [values.get("time_zone", "") for values in fields]
     return {
         "id": bulk_copy.fresh_ids(Contact, len(people)),
-        "public_id": public_ids.fresh(len(people)),
+        "public_id": public_ids.fresh(len(people), now=now),
         "subscriber_key": [phone.subscriber_key for phone in phones_of],
         "phone": [phone.e164 for phone in phones_of],
         "country": [phone.region for phone in phones_of],

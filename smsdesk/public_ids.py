@@ -2,12 +2,14 @@
 
 import os
 import uuid
+from datetime import datetime
 from typing import ClassVar
 
 from django.db import models
 
 from smsdesk.errors import Invalid
 
+# The first two bits of the 17th digit are 10.
 _VARIANT = {f"{digit:x}": f"{digit & 0b0011 | 0b1000:x}" for digit in range(16)}
 
 
@@ -26,13 +28,16 @@ class PublicIdModel(models.Model):
         return f"{self.prefix}_{self.public_id.hex}"
 
 
-def fresh(count: int) -> list[str]:
-    """As many `uuid4().hex`, in one draw."""
-    drawn = os.urandom(16 * count).hex()
-    # RFC 9562: the 13th digit is the version, 4; the first two bits of the 17th are 10.
+def fresh(count: int, *, now: datetime) -> list[str]:
+    """As many ids in hexadecimal, in one draw: UUIDs of version 7 (RFC 9562), 74 of whose bits are drawn.
+
+    They begin with the time, so those made together lie together in an index, where random ones would touch a page
+    each.
+    """
+    time, drawn = f"{int(now.timestamp() * 1000):012x}", os.urandom(10 * count).hex()
     return [
-        f"{drawn[at : at + 12]}4{drawn[at + 13 : at + 16]}{_VARIANT[drawn[at + 16]]}{drawn[at + 17 : at + 32]}"
-        for at in range(0, len(drawn), 32)
+        f"{time}7{drawn[at + 1 : at + 4]}{_VARIANT[drawn[at + 4]]}{drawn[at + 5 : at + 20]}"
+        for at in range(0, len(drawn), 20)
     ]
 
 

@@ -1,7 +1,7 @@
 """Plain factories shared by all tests: each makes one row with sound defaults."""
 
 import itertools
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 
 from django.contrib.auth import get_user_model
@@ -17,6 +17,7 @@ from contacts.models import (
     ConsentEvent,
     ConsentSource,
     Contact,
+    ContactImport,
     ContactList,
     ListMembership,
     Purpose,
@@ -137,6 +138,15 @@ def opted_in(brand: Brand, **over) -> Contact:
         now=NOW,
     )
     return person
+
+
+def claimed(rows: Sequence[tuple[str, str]], contact_import: ContactImport) -> int:
+    """The consent an import claims for these rows (subscriber key, phone), recorded; how many events."""
+    series = consent.prepare_import(rows, contact_import=contact_import, now=NOW)
+    if series is None:
+        return 0
+    series.append()
+    return len(series.ids)
 
 
 def contact_list(*people: Contact, name: str = "") -> ContactList:

@@ -83,7 +83,7 @@ def imported(brand, one):
     )  # fmt: skip
     with transaction.atomic():
         locked = consent.lock([person().pk])[0]
-        consent.record_import([(locked.subscriber_key, locked.phone)], contact_import=claimed, now=NOW)
+        factories.claimed([(locked.subscriber_key, locked.phone)], claimed)
 
 
 def doubt(brand, one):

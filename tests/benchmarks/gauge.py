@@ -18,10 +18,13 @@ def peak_mb(pid: int | str = "self") -> float:
     return round(int(peak.split()[1]) / 1024, 1)
 
 
-def cpu_seconds(pid: int | str = "self") -> float:
-    """User and system time of all its threads."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return round((int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK"), 2)
+def cpu_seconds(pid: int | str = "self", *, ended: bool = False) -> float:
+    """User and system time of all its threads, with `ended` also of children that are gone; 0 when it is gone."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return round(sum(map(int, fields[11 : 15 if ended else 13])) / os.sysconf("SC_CLK_TCK"), 2)
 
 
 class Taken:
@@ -46,17 +49,33 @@ class Taken:
 
 
 class Backend:
-    """The database's own process for our connection: its CPU time, where it runs on this machine; else 0."""
+    """CPU time of the database server, all its processes, ended ones too, where it runs on this machine; else 0."""
 
     def __init__(self) -> None:
-        self._pid = 0
+        self._server = 0
         if connection.vendor == "postgresql":
             with connection.cursor() as cursor:
                 cursor.execute("SELECT pg_backend_pid()")
-                self._pid = cursor.fetchone()[0]
+                self._server = _parent(cursor.fetchone()[0])
+        self._before = self._total()
 
     def cpu_seconds(self) -> float:
-        return cpu_seconds(self._pid) if self._pid else 0.0
+        """Since this was made."""
+        return round(self._total() - self._before, 2)
+
+    def _total(self) -> float:
+        if not self._server:
+            return 0.0
+        alive = [int(path.name) for path in Path("/proc").glob("[0-9]*")]
+        own = [pid for pid in alive if _parent(pid) == self._server]
+        return cpu_seconds(self._server, ended=True) + sum(map(cpu_seconds, own))
+
+
+def _parent(pid: int) -> int:
+    try:
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    except OSError:
+        return 0
 
 
 def _own_cpu() -> float:
