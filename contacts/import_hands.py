@@ -52,14 +52,20 @@ class _Following(Turn):
         return self._before is None or self._before.done.done()
 
     def begin(self) -> None:
-        _lock("pg_advisory_xact_lock", self._key)
+        with connection.cursor() as cursor:
+            # Of tables that are only now being filled nothing is known yet, and the planner would rather read all
+            # of them than look two thousand keys up.
+            cursor.execute(
+                "SELECT pg_advisory_xact_lock(%s), set_config('enable_seqscan', 'off', true)", [self._key]
+            )
         self._has_begun.set()
 
     def wait(self) -> None:
         if self._before:
             while not (self._before._has_begun.wait(0.01) or self._before.done.done()):
                 pass
-            _lock("pg_advisory_xact_lock_shared", self._before._key)
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_advisory_xact_lock_shared(%s)", [self._before._key])
 
     def learn(self) -> None:
         if self._before:
@@ -127,8 +133,3 @@ class _Pair:
 def _names(batch: Batch) -> frozenset[str]:
     phones = {person.phone.subscriber_key for person in batch.people}
     return frozenset(phones.union(p.fields["external_id"] for p in batch.people if "external_id" in p.fields))
-
-
-def _lock(function: str, key: int) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute(f"SELECT {function}(%s)", [key])

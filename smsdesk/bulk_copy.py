@@ -7,12 +7,13 @@ planned or looked at row by row on our side, and the database fills pages instea
 import json
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
-from itertools import repeat
+from itertools import chain, islice, repeat
 from typing import Any
 from uuid import UUID
 
 from django.db import connection, models
 
+_AT_ONCE = 20  # rows of a statement of SQLite
 _NULL = "\\N"
 _encoded = json.JSONEncoder().encode  # `json.dumps` makes itself one each time
 _ESCAPED = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
@@ -93,10 +94,18 @@ def _text(value: Any) -> str:
 
 
 def _execute(into: str, *, own: Sequence[Sequence[Any]], shared: Sequence[Any]) -> None:
+    """Hundreds of rows a statement: only while it works on one may another of our threads run."""
     columns = [*map(_plain_column, own), *(repeat(_plain(value)) for value in shared)]
-    holes = ", ".join(["%s"] * len(columns))
-    with connection.cursor() as cursor:
-        cursor.executemany(f"INSERT INTO {into} VALUES ({holes})", list(zip(*columns, strict=False)))
+    rows = zip(*columns, strict=False)
+    hole = f"({', '.join('?' * len(columns))})"
+    statement = f"INSERT INTO {into} VALUES {', '.join([hole] * _AT_ONCE)}"
+    with connection.wrap_database_errors:
+        # Past Django's cursor, which would write thousands of %s anew as ? each time.
+        execute = connection.connection.execute
+        while some := list(islice(rows, _AT_ONCE)):
+            if len(some) < _AT_ONCE:
+                statement = f"INSERT INTO {into} VALUES {', '.join([hole] * len(some))}"
+            execute(statement, list(chain.from_iterable(some)))
 
 
 def _plain_column(column: Sequence[Any]) -> Sequence[Any]:

@@ -140,9 +140,9 @@ def opted_in(brand: Brand, **over) -> Contact:
     return person
 
 
-def claimed(rows: Sequence[tuple[str, str]], contact_import: ContactImport) -> int:
+def claimed(rows: Sequence[tuple[str, str]], contact_import: ContactImport, *, now: datetime = NOW) -> int:
     """The consent an import claims for these rows (subscriber key, phone), recorded; how many events."""
-    series = consent.prepare_import(rows, contact_import=contact_import, now=NOW)
+    series = consent.prepare_import(rows, contact_import=contact_import, now=now)
     if series is None:
         return 0
     series.append()

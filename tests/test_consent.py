@@ -84,7 +84,7 @@ def imported(person, brand, *, at=NOW, wording="Acme may text me", basis=Basis.E
         consent_obtained_at=at, consent_method="paper", consent_wording=wording, consent_source="Fair in May",
     )  # fmt: skip
     with transaction.atomic():
-        return factories.claimed([(person.subscriber_key, person.phone)], declared)
+        return factories.claimed([(person.subscriber_key, person.phone)], declared, now=NOW)
 
 
 def verdict(person, brand, purpose=MARKETING):
@@ -328,13 +328,13 @@ def test_an_import_of_many_takes_few_queries(brand, django_assert_max_num_querie
     )  # fmt: skip
     rows = [(one.subscriber_key, one.phone) for one in people]
     with django_assert_max_num_queries(16), transaction.atomic():
-        assert factories.claimed(rows, declared) == 120
+        assert factories.claimed(rows, declared, now=NOW) == 120
 
 
 def test_a_file_that_claims_no_consent_records_none(person):
     declared = ContactImport.objects.create(filename="people.csv", sha256="0" * 64, size=1)
     with transaction.atomic():
-        assert factories.claimed([(person.subscriber_key, "")], declared) == 0
+        assert factories.claimed([(person.subscriber_key, "")], declared, now=NOW) == 0
 
 
 # --- order ----------------------------------------------------------------------------------------------

@@ -83,7 +83,7 @@ def imported(brand, one):
     )  # fmt: skip
     with transaction.atomic():
         locked = consent.lock([person().pk])[0]
-        factories.claimed([(locked.subscriber_key, locked.phone)], claimed)
+        factories.claimed([(locked.subscriber_key, locked.phone)], claimed, now=NOW)
 
 
 def doubt(brand, one):

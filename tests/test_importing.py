@@ -11,6 +11,7 @@ from contacts import (
     claims,
     consent,
     import_batches,
+    import_hands,
     import_lease,
     importing,
     reading,
@@ -323,7 +324,7 @@ def test_a_worker_that_lost_its_lease_writes_nothing():
     batch = next(import_batches.batches(made, offset=made.offset, line=made.line))
 
     with pytest.raises(import_lease.Lost):
-        importing._write(made, batch, token=uuid.uuid4())
+        importing._write(made, batch, turn=import_hands.Turn(), token=uuid.uuid4())
 
     assert not Contact.objects.exists()
 

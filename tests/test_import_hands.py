@@ -1,0 +1,167 @@
+"""Two batches of an import at work at once do what one after the other would."""
+
+import threading
+from datetime import timedelta
+
+import pytest
+from django.db import OperationalError, connection, connections
+
+from contacts import chain, claims, import_batches, importing, merging, rebuilding, uploads
+from contacts.models import ConsentEvent, Contact, ContactImport, ContactList, ImportState
+from tests import factories
+from tests.factories import NOW
+
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.skipif(connection.vendor != "postgresql", reason="one writer at a time on SQLite"),
+]
+
+
+@pytest.fixture(autouse=True)
+def batches_of_five(monkeypatch):
+    monkeypatch.setattr(import_batches, "BATCH", 5)
+
+
+def started(lines, *, header="phone,external id") -> ContactImport:
+    made = uploads.store(["\n".join([header, *lines, ""]).encode()], filename="people.csv", by_id=None)
+    importing.configure(
+        made,
+        columns={"phone": "phone", "external id": "external_id"},
+        brand=factories.brand(),
+        contact_list=ContactList.objects.create(name=made.ref),
+        default_country="US",
+        claim=claims.Claim("marketing", "express", NOW - timedelta(days=1), "web_form", "I agree", "form"),
+        now=NOW,
+    )
+    importing.start(made, now=NOW)
+    return made
+
+
+def finished(made):
+    while importing.run(made.pk):
+        pass
+    made.refresh_from_db()
+    assert made.state == ImportState.FINISHED, made.failure
+    assert chain.first_break() is None
+    assert rebuilding.first_difference() is None
+    return made
+
+
+def people(count, *, begin=0):
+    return [f"+1212555{begin + n:04}," for n in range(count)]
+
+
+def test_every_row_is_taken_once_and_in_the_order_of_the_file():
+    made = finished(started(people(53)))
+
+    assert (made.created, made.consents, made.offset) == (53, 53, made.size)
+    assert Contact.objects.count() == ConsentEvent.objects.count() == made.list.memberships.count() == 53
+
+
+def test_a_phone_repeated_in_the_next_batch_is_a_duplicate(monkeypatch):
+    merge, lines = merging.merge, people(5)
+
+    def merge_slowly(batch, **more):
+        merged = merge(batch, **more)
+        threading.Event().wait(0.2)
+        return merged
+
+    monkeypatch.setattr(importing.merging, "merge", merge_slowly)
+    made = finished(started([*lines, *reversed(lines), *people(5, begin=5)]))
+
+    assert (made.created, made.updated, made.duplicate) == (10, 0, 5)
+    assert ConsentEvent.objects.count() == 10
+
+
+def test_an_id_that_the_batch_before_gives_up_is_free():
+    factories.contact("+12125550000", external_id="c1")
+    lines = ["+12125550000,c2", *people(4, begin=1), "+12125550009,c1", *people(4, begin=10)]
+
+    made = finished(started(lines))
+
+    assert (made.created, made.updated, made.invalid) == (9, 1, 0)
+
+
+def test_a_batch_that_is_taken_back_is_written_again_before_those_behind_it(monkeypatch):
+    made, merge, tries = started(people(20)), merging.merge, []
+
+    def merge_late(batch, **more):
+        merged = merge(batch, **more)
+        tries.append(batch[0].line)
+        if batch[0].line == 2 and tries.count(2) == 1:
+            threading.Event().wait(0.3)  # meanwhile the second batch waits for this one
+            raise OperationalError("lost")
+        return merged
+
+    monkeypatch.setattr(importing.merging, "merge", merge_late)
+    finished(made)
+
+    assert tries.count(2) == 2
+    assert tries.count(7) == 2  # it had to see what became of the first
+    assert made.created == 20
+
+
+def test_a_batch_that_cannot_be_written_ends_the_import_there(monkeypatch):
+    made, merge = started(people(30)), merging.merge
+
+    def refuse(batch, **more):
+        if batch[0].line == 12:
+            raise OperationalError("no")
+        return merge(batch, **more)
+
+    monkeypatch.setattr(importing.merging, "merge", refuse)
+    with pytest.raises(OperationalError):
+        importing.run(made.pk)
+    made.refresh_from_db()
+    assert (made.created, Contact.objects.count()) == (10, 10)
+
+    monkeypatch.undo()
+    monkeypatch.setattr(import_batches, "BATCH", 5)
+    ContactImport.objects.filter(pk=made.pk).update(lease_until=None)
+    assert finished(made).created == 30
+
+
+def test_a_cancelled_import_has_taken_exactly_what_it_says(monkeypatch):
+    made, merge, somebodies = started(people(60)), merging.merge, []
+
+    def cancel():
+        importing.cancel(ContactImport.objects.get(pk=made.pk), now=NOW)
+        connections.close_all()
+
+    def merge_beside_a_cancel(batch, **more):
+        if batch[0].line == 22 and not somebodies:
+            somebodies.append(threading.Thread(target=cancel))
+            somebodies[0].start()
+            somebodies[0].join()
+        return merge(batch, **more)
+
+    monkeypatch.setattr(importing.merging, "merge", merge_beside_a_cancel)
+    assert importing.run(made.pk) is False
+    made.refresh_from_db()
+
+    assert made.state == ImportState.CANCELLED
+    assert made.created == Contact.objects.count() == ConsentEvent.objects.count() == (made.line - 1)
+    assert made.created < 30
+
+
+def test_two_imports_of_the_same_people_in_opposite_order_both_end():
+    lines = people(60)
+    one, other = started(lines), started(list(reversed(lines)))
+
+    def run(made):
+        try:
+            while importing.run(made.pk):
+                pass
+        finally:
+            connections.close_all()
+
+    threads = [threading.Thread(target=run, args=[made]) for made in (one, other)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+
+    for made in (one, other):
+        finished(made)
+    assert one.created + other.created == Contact.objects.count() == 60
+    assert one.updated + other.updated == 60
