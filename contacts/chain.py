@@ -17,6 +17,7 @@ from json.encoder import encode_basestring_ascii as _quoted
 from operator import attrgetter
 
 from django.db import connection, transaction
+from django.db.models import Exists, OuterRef
 
 from contacts.models import ConsentEvent, ConsentEvidence, LedgerHead
 from smsdesk import bulk_copy
@@ -172,6 +173,12 @@ def own_break(event: ConsentEvent) -> Break | None:
     if found is None and after not in (None, event.hash):
         found = "the event after it follows another"
     return Break(seq, found) if found else None
+
+
+def stray_evidence() -> int | None:
+    """The lowest event id for which evidence is kept and of which the ledger knows nothing."""
+    is_known = Exists(ConsentEvent.objects.filter(pk=OuterRef("event_id")))
+    return ConsentEvidence.objects.exclude(is_known).order_by("pk").values_list("pk", flat=True).first()
 
 
 def _from(seq: int) -> Iterator[ConsentEvent]:

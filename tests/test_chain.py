@@ -243,6 +243,12 @@ def test_erased_evidence_is_no_break_and_changed_evidence_is(ledger):
     assert "at seq 4: its evidence" in broken()
 
 
+def test_evidence_of_no_event_is_named(ledger):
+    ConsentEvidence.objects.create(event_id=999_999, salt="0" * 32, document={})
+
+    assert "event id 999999" in broken()
+
+
 @pytest.mark.parametrize("change", ["salt", "document", "place"])
 def test_any_change_of_evidence_is_found(ledger, change):
     first, second = (ConsentEvidence.objects.get(event=event) for event in ledger[1:3])

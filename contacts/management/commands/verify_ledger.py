@@ -26,6 +26,8 @@ class Command(BaseCommand):
         found = chain.first_break() or _lost_anchor(options["anchor"]) or _lost_of(options["anchors"])
         if found is not None:
             raise CommandError(f"The ledger does not hold at seq {found.seq}: {found.reason}.")
+        if (stray := chain.stray_evidence()) is not None:
+            raise CommandError(f"Evidence is kept for event id {stray}, which the ledger does not have.")
         seq, digest = chain.anchor()
         self.stdout.write(f"The ledger holds: {seq} events.\nanchor {seq}:{digest}")
 

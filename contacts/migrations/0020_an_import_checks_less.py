@@ -23,7 +23,7 @@ def let_go_of_brands(apps, schema_editor):
 class Migration(migrations.Migration):
     """What was looked up for every row of an import, and is so by other means: brands and events stay for ever."""
 
-    dependencies = [("contacts", "0018_no_event_is_replaced")]
+    dependencies = [("contacts", "0019_links_of_merged_contacts")]
     operations = [
         migrations.RunPython(keep_brands, let_go_of_brands),
         # SQLite makes the table anew, and with the old one its triggers would be gone.
