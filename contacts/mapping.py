@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from contacts import fields
+from contacts import birth_dates, fields
 from contacts.reading import Record
 from smsdesk import phones
 from smsdesk.errors import DomainError, Invalid
@@ -18,6 +18,7 @@ TARGETS = {
     "country": "Country of the number",
     "region": "US state of the address",
     "time_zone": "Time zone",
+    "birth_date": "Birth date",
 }
 _GUESSES = {
     "phone": "phone mobile cell msisdn tel telephone number phonenumber mobilenumber mobilephone cellphone "
@@ -29,6 +30,7 @@ _GUESSES = {
     "country": "country countrycode iso iso2 land pais pays",
     "region": "state usstate region province",
     "time_zone": "timezone tz zone",
+    "birth_date": "birthdate birthday dateofbirth dob born geburtsdatum fechadenacimiento datedenaissance",
     "attributes.first_name": "firstname givenname forename vorname",
     "attributes.last_name": "lastname surname familyname nachname",
     "attributes.city": "city town ort ciudad ville",
@@ -160,7 +162,7 @@ class Reader:
         for target, place in self._fields:
             if cells[place]:
                 try:
-                    values[target] = fields.clean(target, _calculated(target, cells[place]))
+                    values[target] = fields.clean(target, _written(target, cells[place]))
                 except DomainError as error:
                     problems.append(self._left_out(record, place, error))
         return {target: value for target, value in values.items() if value}
@@ -214,6 +216,12 @@ class Reader:
 
     def _column(self, place: int) -> str:
         return self._header[place] if place < len(self._header) else f"Column {place + 1}"
+
+
+def _written(field: str, cell: str) -> str:
+    """What the cell says, in the form the field's own rule reads."""
+    cell = _calculated(field, cell)
+    return birth_dates.iso(cell) if field == "birth_date" and cell.strip() else cell
 
 
 def _calculated(field: str, cell: str) -> str:

@@ -7,7 +7,7 @@ a time zone the person stated, never lifts a suppression.
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from django.db import IntegrityError, transaction
@@ -27,6 +27,7 @@ _COLUMNS = (
     "region",
     "time_zone",
     "time_zone_source",
+    "birth_date",
     "attributes",
     "last_import",
     "updated_at",
@@ -186,6 +187,7 @@ def _new(people: Sequence[Person], *, now: datetime) -> dict[str, Sequence[Any]]
         "region": [values.get("region", "") for values in fields],
         "time_zone": zones,
         "time_zone_source": [ZoneSource.IMPORT.value if zone else "" for zone in zones],
+        "birth_date": [values.get("birth_date") for values in fields],
         "attributes": [bulk_copy.as_json(person.attributes) for person in people],
     }
 
@@ -206,8 +208,14 @@ def _completed(contact: Contact, person: Person) -> tuple[Any, ...]:
         values.get("region") or contact.region,
         zone or contact.time_zone,
         ZoneSource.IMPORT.value if zone else contact.time_zone_source,
+        _younger(contact.birth_date, values.get("birth_date")),
         contact.attributes | person.attributes,
     )
+
+
+def _younger(known: date | None, told: str | None) -> str | None:
+    """Of two birth dates the later one counts: a file takes nobody past a minimum age."""
+    return max((day for day in (known and known.isoformat(), told) if day), default=None)
 
 
 def _join(new: Sequence[int], known: Sequence[int], *, contact_import: ContactImport, now: datetime) -> None:

@@ -30,8 +30,8 @@ class ClaimIn(StrictSerializer):
 class SettingsIn(StrictSerializer):
     columns = serializers.DictField(
         child=Text(allow_blank=True, max_length=60),
-        help_text="Column of the file → phone, name, external_id, language, country, region, time_zone or "
-        "attributes.<name>. A column that is left out is ignored.",
+        help_text="Column of the file → phone, name, external_id, language, country, region, time_zone, "
+        "birth_date or attributes.<name>. A column that is left out is ignored.",
     )
     brand = Text(max_length=40, help_text="Slug.")
     list = Text(
