@@ -8,7 +8,7 @@ from django.contrib.contenttypes.models import ContentType
 from django.utils import timezone
 
 from contacts.models import Contact, ContactImport, Tag
-from smsdesk import bulk_sql
+from smsdesk import bulk_copy
 
 
 def note(row: Contact | ContactImport | Tag, what: str, *, by: User | AnonymousUser) -> None:
@@ -17,14 +17,18 @@ def note(row: Contact | ContactImport | Tag, what: str, *, by: User | AnonymousU
 
 def note_all(people: Iterable[Contact], what: str, *, by: User | AnonymousUser) -> None:
     """The same about each of these: thousands in one statement."""
-    kind, at = ContentType.objects.get_for_model(Contact).pk, timezone.now()
-    bulk_sql.insert_rows(
+    named = [(str(one.pk), str(one)[:200]) for one in people]
+    bulk_copy.insert(
         LogEntry,
-        columns=(
-            "action_time", "user", "content_type", "object_id", "object_repr", "action_flag", "change_message",
-        ),
-        rows=[(at, by.pk or 0, kind, str(one.pk), str(one)[:200], CHANGE, what) for one in people],
-    )  # fmt: skip
+        own={"object_id": [pk for pk, _ in named], "object_repr": [name for _, name in named]},
+        shared={
+            "action_time": timezone.now(),
+            "user": by.pk or 0,
+            "content_type": ContentType.objects.get_for_model(Contact).pk,
+            "action_flag": CHANGE,
+            "change_message": what,
+        },
+    )
 
 
 def note_export(what: str, *, count: int, shows_phones: bool, by: User | AnonymousUser) -> None:
