@@ -8,7 +8,7 @@ from itertools import islice
 from contacts import mapping, reading, uploads
 from contacts.models import ContactImport, ImportProblem
 
-BATCH = 2_000
+BATCH = 1_500
 
 
 @dataclass(slots=True)

@@ -1,4 +1,4 @@
-"""Two batches of an import are written at once and committed in the order of the file.
+"""Three batches of an import are written at once and committed in the order of the file.
 
 On PostgreSQL each hand has a connection of its own, so both cores of a small machine have something to do. The turn
 of a batch comes when the one before it is committed. It waits for that inside the database, on a lock that ends
@@ -18,7 +18,7 @@ from django.db import connection, connections
 from contacts.import_batches import Batch
 from contacts.models import ContactImport
 
-HANDS = 2
+HANDS = 3  # one computes while two wait for the database
 
 
 class Turn:
@@ -39,12 +39,14 @@ class Turn:
 class _Following(Turn):
     """A batch behind another that may still be written."""
 
-    def __init__(self, contact_import: ContactImport, batch: Batch, before: "_Following | None") -> None:
+    def __init__(
+        self, contact_import: ContactImport, batch: Batch, *, names: frozenset[str], before: "_Following | None"
+    ) -> None:
         name = f"{contact_import.ref} {batch.begin}"
         self._key = int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest(), signed=True)
         self._before = before
         self._has_begun = threading.Event()
-        self.names = _names(batch)
+        self.names = names
         self.done: Future[None] = Future()
 
     @property
@@ -95,15 +97,15 @@ def hands(contact_import: ContactImport, write: Write) -> Iterator[Give]:
     if connection.vendor != "postgresql" or connection.in_atomic_block:
         yield lambda batch: write(batch, Turn())
         return
-    pair = _Pair(contact_import, write)
+    some = _Hands(contact_import, write)
     try:
-        yield pair.give
-        pair.finish()
+        yield some.give
+        some.finish()
     finally:
-        pair.close()
+        some.close()
 
 
-class _Pair:
+class _Hands:
     def __init__(self, contact_import: ContactImport, write: Write) -> None:
         self._contact_import, self._write = contact_import, write
         self._hands = [ThreadPoolExecutor(max_workers=1) for _ in range(HANDS)]
@@ -115,7 +117,8 @@ class _Pair:
         # One that names the same phone or external id has to see what became of it.
         while len(self._at_work) == HANDS or any(not turn.names.isdisjoint(names) for turn in self._at_work):
             self._at_work.popleft().done.result()
-        turn = _Following(self._contact_import, batch, self._at_work[-1] if self._at_work else None)
+        before = self._at_work[-1] if self._at_work else None
+        turn = _Following(self._contact_import, batch, names=names, before=before)
         self._at_work.append(turn)
         next(self._next).submit(turn.do, lambda: self._write(batch, turn))
 

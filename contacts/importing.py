@@ -132,7 +132,7 @@ def run(import_id: int, *, seconds: float = import_lease.RUN_SECONDS) -> bool:
     contact_import = import_lease.win(import_id, state=ImportState.RUNNING, token=token)
     if contact_import is None:
         return False
-    with processes.old_objects_uncollected():
+    with processes.old_objects_uncollected(), processes.threads_taking_short_turns():
         return _work(contact_import, token=token, seconds=seconds)
 
 
@@ -204,6 +204,9 @@ def _write(
             raise import_lease.Lost
         if claimed:
             claimed.append()  # last, because it locks the ledger's head, for which a STOP may be waiting
+    # Ours in memory keeps up, roughly: the next batch sees in it what kind of file this is.
+    contact_import.updated += merged.updated
+    contact_import.duplicate += merged.duplicate
 
 
 def _held(import_id: int, *, token: uuid.UUID) -> "QuerySet[ContactImport]":

@@ -5,7 +5,7 @@ a time zone the person stated, never lifts a suppression.
 """
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
@@ -55,19 +55,25 @@ def merge(
     merged = Merged()
     columns = _columns(contact_import)
     fresh = _first_of_each_phone(people, columns=columns, merged=merged)
-    known = _locked(fresh)
-    for key in [key for key, contact in known.items() if contact.last_import == contact_import.pk]:
-        _refuse_repeated(fresh.pop(key), columns=columns, merged=merged)
-    _refuse_taken_external_ids(fresh, columns=columns, merged=merged, in_turn=in_turn)
-    known = {key: contact for key, contact in known.items() if key in fresh}
-    new = _insert([p for key, p in fresh.items() if key not in known], contact_import=contact_import, now=now)
-    missed = {key: person for key, person in fresh.items() if key not in known and key not in new}
-    known |= _locked(missed)  # somebody was faster
-    for key in missed.keys() - known.keys():  # not inserted and not there: the external id is taken by now
-        _refuse_external_id(fresh.pop(key), columns=columns, merged=merged)
-    _complete([(contact, fresh[key]) for key, contact in known.items()], contact_import=contact_import, now=now)
+    # While a file has brought strangers only, the next are likely to be strangers, too: nobody is looked up.
+    only_strangers = not contact_import.updated and not contact_import.duplicate
+    new = _insert_all(fresh.values(), contact_import=contact_import, now=now) if only_strangers else None
+    known: dict[str, Contact] = {}
+    if new is None:
+        known = _locked(fresh)
+        for key in [key for key, contact in known.items() if contact.last_import == contact_import.pk]:
+            _refuse_repeated(fresh.pop(key), columns=columns, merged=merged)
+        _refuse_taken_external_ids(fresh, columns=columns, merged=merged, in_turn=in_turn)
+        known = {key: contact for key, contact in known.items() if key in fresh}
+        strangers = [person for key, person in fresh.items() if key not in known]
+        new = _insert_missing(strangers, contact_import=contact_import, now=now)
+        missed = {key: person for key, person in fresh.items() if key not in known and key not in new}
+        known |= _locked(missed)  # somebody was faster
+        for key in missed.keys() - known.keys():  # not inserted and not there: the external id is taken by now
+            _refuse_external_id(fresh.pop(key), columns=columns, merged=merged)
+        _complete([(contact, fresh[key]) for key, contact in known.items()], contact_import=contact_import, now=now)
     merged.created, merged.updated = len(new), len(known)
-    _join(list(new.values()), [contact.pk for contact in known.values()], contact_import=contact_import, now=now)
+    _join(list(new.values()), [one.pk for one in known.values()], contact_import=contact_import, now=now)
     # In the order of the keys, like the contacts: neighbours in an index are then written together.
     merged.taken = sorted((key, person.phone.e164) for key, person in fresh.items())
     _report_suppressed(fresh, contact_import=contact_import, columns=columns, merged=merged)
@@ -138,31 +144,29 @@ def _refuse_external_id(person: Person, *, columns: Mapping[str, str], merged: M
     )
 
 
-def _insert(people: Sequence[Person], *, contact_import: ContactImport, now: datetime) -> dict[str, int]:
-    """Subscriber key → contact id of those that are new; somebody else may add the same phone meanwhile."""
+def _insert_all(
+    people: Collection[Person], *, contact_import: ContactImport, now: datetime
+) -> dict[str, int] | None:
+    """Subscriber key → contact id when all of them are new; None: a phone or an external id is somebody's."""
     if not people:
         return {}
-    # Sorted: two imports of the same new phones then wait for each other in one order only.
-    new = sorted(people, key=lambda person: person.phone.subscriber_key)
-    own = _new(new, now=now)
-    shared = {
-        "created_import": contact_import.pk,
-        "last_import": contact_import.pk,
-        "created_at": now,
-        "updated_at": now,
-    }
+    own, shared = _new(people, now=now), _shared(contact_import, now=now)
     try:
         with transaction.atomic():
             bulk_copy.insert(Contact, own=own, shared=shared)
-        return dict(zip(own["subscriber_key"], own["id"], strict=True))
     except IntegrityError:
-        return _insert_missing(own, shared)
+        return None
+    return dict(zip(own["subscriber_key"], own["id"], strict=True))
 
 
-def _insert_missing(own: Mapping[str, Sequence[Any]], shared: Mapping[str, Any]) -> dict[str, int]:
-    """One by one as it were, leaving out phones and external ids that somebody else has added by now."""
-    columns = {**own, "attributes": [json.loads(text) for text in own["attributes"]]}
-    columns |= {name: [value] * len(own["id"]) for name, value in shared.items()}
+def _insert_missing(people: Collection[Person], *, contact_import: ContactImport, now: datetime) -> dict[str, int]:
+    """As `_insert_all` of those that are new by now; somebody else may add the same phone meanwhile."""
+    new = _insert_all(people, contact_import=contact_import, now=now)
+    if new is not None:
+        return new
+    columns = _new(people, now=now)
+    columns["attributes"] = [json.loads(text) for text in columns["attributes"]]
+    columns |= {name: [value] * len(people) for name, value in _shared(contact_import, now=now).items()}
     rows = list(zip(*columns.values(), strict=True))
     inserted = bulk_sql.insert_missing_rows(
         Contact, columns=tuple(columns), rows=rows, returning=("subscriber_key", "id")
@@ -170,8 +174,16 @@ def _insert_missing(own: Mapping[str, Sequence[Any]], shared: Mapping[str, Any])
     return dict(inserted)
 
 
-def _new(people: Sequence[Person], *, now: datetime) -> dict[str, Sequence[Any]]:
+def _shared(contact_import: ContactImport, *, now: datetime) -> dict[str, Any]:
+    """What all new contacts of a batch have in common."""
+    pk = contact_import.pk
+    return {"created_import": pk, "last_import": pk, "created_at": now, "updated_at": now}
+
+
+def _new(people: Collection[Person], *, now: datetime) -> dict[str, Sequence[Any]]:
     """The columns in which new contacts differ."""
+    # Sorted: two imports of the same new phones then wait for each other in one order only.
+    people = sorted(people, key=lambda person: person.phone.subscriber_key)
     phones_of = [person.phone for person in people]
     fields = [person.fields for person in people]
     zones = [values.get("time_zone", "") for values in fields]

@@ -1,7 +1,7 @@
-"""Many new rows at once, column by column: COPY on PostgreSQL, one prepared statement on SQLite.
+"""Many new rows at once, column by column: COPY on PostgreSQL, a few prepared statements on SQLite.
 
-For rows of which none exists yet. A row takes a fifth of what `bulk_sql` takes for it, because nothing is parsed,
-planned or looked at row by row on our side, and the database fills pages instead of inserting.
+For rows of which none exists yet. With it in the place of `bulk_sql` an import's rows took the database 48 µs each
+instead of 68 on PostgreSQL, and the whole of it 76 instead of 102 on SQLite.
 """
 
 import json
@@ -94,7 +94,7 @@ def _text(value: Any) -> str:
 
 
 def _execute(into: str, *, own: Sequence[Sequence[Any]], shared: Sequence[Any]) -> None:
-    """Hundreds of rows a statement: only while it works on one may another of our threads run."""
+    """Several rows a statement, because only while it works on one may another of our threads run."""
     columns = [*map(_plain_column, own), *(repeat(_plain(value)) for value in shared)]
     rows = zip(*columns, strict=False)
     hole = f"({', '.join('?' * len(columns))})"
