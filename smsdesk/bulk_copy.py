@@ -13,7 +13,7 @@ from uuid import UUID
 
 from django.db import connection, models
 
-_AT_ONCE = 20  # rows of a statement of SQLite
+_AT_ONCE = 100  # rows of a statement of SQLite
 _NULL = "\\N"
 _encoded = json.JSONEncoder().encode  # `json.dumps` makes itself one each time
 _ESCAPED = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
