@@ -13,6 +13,7 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.db.models import Q
 
+from contacts import placing
 from contacts.mapping import Person, Problem
 from contacts.models import Contact, ContactImport, ListMembership, Suppression, ZoneSource
 from smsdesk import bulk_copy, bulk_sql, phones, public_ids
@@ -231,8 +232,8 @@ def _younger(known: date | None, told: str | None) -> str | None:
 
 
 def _join(new: Sequence[int], known: Sequence[int], *, contact_import: ContactImport, now: datetime) -> None:
-    """Put both on the list of the import; one who is new is on none."""
-    if contact_import.list_id is None:
+    """Put both on the list of the import, while there is one; who is new is on none."""
+    if contact_import.list_id is None or not placing.kept([contact_import.list_id]):
         return
     shared = {"list": contact_import.list_id, "added_at": now, "added_import": contact_import.pk}
     bulk_copy.insert(ListMembership, own={"contact": new}, shared=shared)

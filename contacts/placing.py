@@ -3,7 +3,7 @@
 from collections.abc import Collection
 
 from django.contrib.auth.models import AnonymousUser, User
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 
 from contacts import audit, consent
 from contacts.models import Contact, ContactList, ListMembership
@@ -31,6 +31,18 @@ def make(*, name: str, description: str = "") -> ContactList:
         ) from error
 
 
+def kept(list_ids: Collection[int]) -> set[int]:
+    """Those of the lists that are there, and are not deleted before the caller's transaction ends.
+
+    Whoever puts contacts on lists asks, and holds the contacts' locks, too.
+    """
+    lock = " FOR KEY SHARE" if connection.vendor == "postgresql" else ""  # SQLite has one writer at a time
+    holes = ", ".join(["%s"] * len(list_ids)) or "NULL"
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT id FROM contacts_contactlist WHERE id IN ({holes}) ORDER BY id{lock}", [*list_ids])
+        return {row[0] for row in cursor.fetchall()}
+
+
 def put(contact: Contact, names: Collection[str], *, by: User | AnonymousUser) -> None:
     """On lists of these names; where it stands already it stays. Raises `Invalid` for a list there is not."""
     with transaction.atomic():
@@ -38,7 +50,8 @@ def put(contact: Contact, names: Collection[str], *, by: User | AnonymousUser) -
         if not consent.lock([contact.pk]):
             return  # gone meanwhile
         has = set(ListMembership.objects.filter(contact=contact).values_list("list_id", flat=True))
-        new = [one for one in lists if one.pk not in has]
+        there = kept({one.pk for one in lists} - has)
+        new = [one for one in lists if one.pk in there]
         ListMembership.objects.bulk_create(
             [ListMembership(list=one, contact=contact) for one in new], ignore_conflicts=True
         )

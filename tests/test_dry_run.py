@@ -242,7 +242,7 @@ rows = st.lists(st.tuples(numbers, st.sampled_from(["", "c1", "c2", "c3"])), max
 
 
 class Forecast(TestCase):
-    @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
     @given(rows=rows, known=st.sets(st.integers(100, 104), max_size=3), batch=st.integers(1, 5))
     def test_the_forecast_comes_true(self, rows, known, batch):
         for number in known:

@@ -1,14 +1,16 @@
 """Two batches of an import at work at once do what one after the other would."""
 
+import contextlib
 import threading
+import uuid
 from datetime import timedelta
 
 import pytest
 from django.db import OperationalError, connection, connections
 
-from contacts import chain, claims, import_batches, importing, merging, rebuilding, uploads
-from contacts.models import ConsentEvent, Contact, ContactImport, ContactList, ImportState
-from tests import factories
+from contacts import chain, claims, import_batches, importing, merging, placing, rebuilding, uploads
+from contacts.models import ConsentEvent, Contact, ContactImport, ContactList, ImportState, ListMembership
+from tests import factories, racing
 from tests.factories import NOW
 
 pytestmark = [
@@ -142,6 +144,51 @@ def test_a_cancelled_import_has_taken_exactly_what_it_says(monkeypatch):
     assert made.state == ImportState.CANCELLED
     assert made.created == Contact.objects.count() == ConsentEvent.objects.count() == (made.line - 1)
     assert made.created < 30
+
+
+def test_a_list_that_is_deleted_meanwhile_leaves_no_place_behind(monkeypatch):
+    made, merge, somebodies = started(people(30)), merging.merge, []
+
+    def delete():
+        # It takes the import's row first and then the list, a batch the other way round: one of them has to yield.
+        for _ in range(5):
+            with contextlib.suppress(OperationalError):
+                ContactList.objects.filter(pk=made.list_id).delete()
+                break
+        connections.close_all()
+
+    def merge_beside_a_deletion(batch, **more):
+        merged = merge(batch, **more)
+        if batch[0].line == 12 and not somebodies:
+            somebodies.append(threading.Thread(target=delete))
+            somebodies[0].start()
+            threading.Event().wait(0.3)  # it now waits for us to be done with the list
+        return merged
+
+    monkeypatch.setattr(importing.merging, "merge", merge_beside_a_deletion)
+    finished(made)
+    somebodies[0].join()
+
+    assert made.created == 30
+    assert not ContactList.objects.exists()
+    assert not ListMembership.objects.exists()
+
+
+def test_a_contact_that_is_deleted_while_it_is_put_on_a_list_leaves_no_place_behind():
+    person, group = factories.contact(), ContactList.objects.create(name="Regulars")
+
+    def delete():
+        Contact.objects.get(pk=person.pk).delete()
+
+    def put():
+        placing.put(person, ["Regulars"], by=factories.user())
+
+    for _ in range(5):
+        assert racing.at_once(put, delete) == []
+        assert not ListMembership.objects.filter(list=group).exists()
+        person.pk = None
+        person.public_id = uuid.uuid4()
+        person.save()
 
 
 def test_two_imports_of_the_same_people_in_opposite_order_both_end():

@@ -106,9 +106,17 @@ class ContactList(models.Model):
 
 
 class ListMembership(models.Model):
+    """A contact's place on a list.
+
+    Whoever makes one holds locks on both (`placing.kept`, `consent.lock`), and places go with either of them by a
+    trigger: so the database does not look both up once more for each of a million rows.
+    """
+
     # Found by `once_per_list`, which begins with it.
-    list = models.ForeignKey(ContactList, on_delete=models.CASCADE, related_name="memberships", db_index=False)
-    contact = models.ForeignKey(Contact, on_delete=models.CASCADE, related_name="memberships")
+    list = models.ForeignKey(
+        ContactList, on_delete=models.CASCADE, related_name="memberships", db_index=False, db_constraint=False
+    )
+    contact = models.ForeignKey(Contact, on_delete=models.CASCADE, related_name="memberships", db_constraint=False)
     added_at = models.DateTimeField(auto_now_add=True)
     added_import = models.BigIntegerField(null=True, editable=False)  # id of the import that made this place
 
