@@ -8,7 +8,7 @@ keys are checked at commit), `append` comes last, and the caller commits soon.
 import hashlib
 import json
 import secrets
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,11 +16,11 @@ from functools import lru_cache
 from json.encoder import encode_basestring_ascii as _quoted
 from operator import attrgetter
 
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
 from django.db.models import Exists, OuterRef
 
 from contacts.models import ConsentEvent, ConsentEvidence, LedgerHead
-from smsdesk import bulk_copy
+from smsdesk import bulk_copy, bulk_sql
 
 GENESIS = "0" * 64
 _AT_ONCE = 2_000  # events in memory while walking
@@ -51,18 +51,35 @@ def reserve(events: Sequence[ConsentEvent]) -> None:
         event.pk = event_id
 
 
-def append(events: Sequence[ConsentEvent]) -> None:
-    """Number, hash and store the events in their order; inside the caller's transaction."""
+class Overtaken(OperationalError):
+    """Somebody appended an event of one of these phones after its history was read: read it again."""
+
+
+def append(events: Sequence[ConsentEvent]) -> int:
+    """Number, hash and store the events in their order; inside the caller's transaction.
+
+    Returns the number of the last event before them: from now on nobody else appends until the caller commits.
+    """
     _refuse_outside_transaction()
     reserve([event for event in events if event.pk is None])
     bodies = [_body(event) for event in events]
     head = _locked_head()
+    last = head.seq
     for event, body in zip(events, bodies, strict=True):
         event.seq, event.prev_hash = head.seq + 1, head.hash
         event.hash = _hash(event.prev_hash, event.seq, body)
         head.seq, head.hash = event.seq, event.hash
     _store(events)
     LedgerHead.objects.filter(id=1).update(seq=head.seq, hash=head.hash)
+    return last
+
+
+def has_grown(keys: Collection[str], *, after: int, through: int) -> bool:
+    """Whether events of these phones were appended between the two numbers, by somebody the caller did not see."""
+    if through <= after:
+        return False
+    between = ConsentEvent.objects.filter(seq__gt=after, seq__lte=through)
+    return between.filter(bulk_sql.among("subscriber_key", keys)).exists()
 
 
 def keep_evidence(documents: Sequence[tuple[ConsentEvent, Mapping[str, str]]]) -> None:
@@ -86,9 +103,10 @@ class Series:
     Written as `keep_evidence` and `append` write single events; what all have in common is worked out once.
     """
 
-    def __init__(self, pattern: ConsentEvent, keys: Sequence[str]) -> None:
+    def __init__(self, pattern: ConsentEvent, keys: Sequence[str], *, seen: int) -> None:
+        """`seen`: the last event that was there before the histories of the phones were read (`anchor`)."""
         self.ids = bulk_copy.fresh_ids(ConsentEvent, len(keys))
-        self._pattern, self._keys = pattern, keys
+        self._pattern, self._keys, self._seen = pattern, keys, seen
         self._commitments: Sequence[str] = [""] * len(keys)
 
     def keep_evidence(self, shared: Mapping[str, str], *, name: str, values: Sequence[str]) -> None:
@@ -101,10 +119,16 @@ class Series:
         bulk_copy.insert(ConsentEvidence, own={"event": self.ids, "salt": salts, "document": texts}, shared={})
 
     def append(self) -> None:
-        """Number, hash and store the events in the order of their keys; inside the caller's transaction."""
+        """Number, hash and store the events in the order of their keys; inside the caller's transaction.
+
+        Raises `Overtaken` where a phone's history has grown: the lock of a phone is its contact's row, and a phone
+        that was no contact's had none.
+        """
         _refuse_outside_transaction()
         beginning, between, end = self._body().split(f'"{_GAP}"')
         head = _locked_head()
+        if has_grown(self._keys, after=self._seen, through=head.seq):
+            raise Overtaken
         hashes = [head.hash]
         for seq, (key, commitment) in enumerate(zip(self._keys, self._commitments, strict=True), head.seq + 1):
             text = f'{hashes[-1]}{{"seq":{seq},{beginning}"{commitment}"{between}"{key}"{end}'

@@ -13,11 +13,12 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import cycle
 
-from django.db import connection, connections
+from django.db import OperationalError, connection, connections
 
 from contacts.import_batches import Batch
 from contacts.models import ContactImport
 
+_BEGUN_WITHIN = 2.0  # seconds
 HANDS = 3  # one computes while two wait for the database
 
 
@@ -64,8 +65,8 @@ class _Following(Turn):
 
     def wait(self) -> None:
         if self._before:
-            while not (self._before._has_begun.wait(0.01) or self._before.done.done()):
-                pass
+            if not (self._before._has_begun.wait(_BEGUN_WITHIN) or self._before.done.done()):
+                raise OperationalError("The batch before has not begun.")  # the database does not see this wait
             with connection.cursor() as cursor:
                 cursor.execute("SELECT pg_advisory_xact_lock_shared(%s)", [self._before._key])
 

@@ -20,6 +20,7 @@ def prepare_import(
     if not contact_import.purpose or contact_import.brand_id is None:
         return None
     phones = dict(keys)
+    seen, _ = chain.anchor()
     histories = settling.events_of(list(phones))
     proof = _proof(contact_import)
     statement = _statement(contact_import, proof=proof, now=now)
@@ -27,7 +28,7 @@ def prepare_import(
     new = [key for key in phones if key not in said]
     if not new:
         return None
-    series = chain.Series(statement, new)
+    series = chain.Series(statement, new, seen=seen)
     series.keep_evidence(proof.as_document(), name="phone", values=[phones[key] for key in new])
     _settle(dict(zip(new, series.ids, strict=True)), histories=histories, statement=statement)
     return series

@@ -173,7 +173,9 @@ def _write_persistently(
                 raise
             turn.learn()  # the batch before was taken back, and perhaps written again since
         except (IntegrityError, OperationalError):
-            if attempt == ATTEMPTS:
+            if not had_come:
+                turn.learn()  # the one before is slow: waiting for it in here knows no time limit
+            elif attempt == ATTEMPTS:
                 raise
     raise import_lease.Lost
 

@@ -15,20 +15,24 @@ Told = tuple[ConsentEvent, Mapping[str, str]]  # an event and its evidence
 def write(told: Sequence[Told]) -> None:
     """Append the events with their evidence, write where each phone stands now, close the reviews they answer.
 
-    The caller holds the locks of these phones' contacts. The ledger's head is the last lock that is taken.
+    The caller holds the locks of these phones' contacts. The ledger's head is the last lock that is taken. A phone
+    that is no contact's has no lock: what others wrote of it meanwhile is looked for once the head is held.
     """
     if not told:
         return
     events = [event for event, _ in told]
     keys = list(dict.fromkeys(event.subscriber_key for event in events))
+    seen, _ = chain.anchor()
     history = settling.events_of(keys)
     chain.reserve(events)
     chain.keep_evidence(told)
     settling.settle({key: [*history.get(key, ()), *(e for e in events if e.subscriber_key == key)] for key in keys})
     cleared = _close_answered(events)
-    chain.append(events)
+    last = chain.append(events)
     if cleared:
         chain.append(cleared)
+    if chain.has_grown(keys, after=seen, through=last):
+        settling.settle(settling.events_of(keys))
 
 
 def review_event(hold: Hold, kind: EventKind, *, at: datetime, now: datetime, by: str) -> ConsentEvent:

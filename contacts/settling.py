@@ -33,9 +33,10 @@ def events_of(keys: Collection[str]) -> dict[str, list[ConsentEvent]]:
 
 def settle(events: Mapping[str, Iterable[ConsentEvent]]) -> None:
     """Write the current state of each phone from its whole history (subscriber key → events)."""
-    standings = {key: fold(history) for key, history in events.items()}
+    histories = {key: list(history) for key, history in events.items()}
+    standings = {key: fold(history) for key, history in histories.items()}
     _write_states(standings)
-    _write_suppressions(standings)
+    _write_suppressions(standings, histories)
 
 
 def settle_first(event: ConsentEvent, *, keys: Sequence[str], ids: Sequence[int]) -> None:
@@ -76,7 +77,7 @@ def state_of(agreement: Agreement) -> tuple[Any, ...]:
     )
 
 
-def _write_suppressions(standings: Mapping[str, Standing]) -> None:
+def _write_suppressions(standings: Mapping[str, Standing], histories: Mapping[str, Sequence[ConsentEvent]]) -> None:
     # Most people never opted out: nothing of theirs can change here.
     concerned = {key: standing for key, standing in standings.items() if standing.suppressions or standing.lifted}
     if not concerned:
@@ -91,19 +92,20 @@ def _write_suppressions(standings: Mapping[str, Standing]) -> None:
             for scope, cause in standing.suppressions.items()
             if scope not in stored[key]
         ]
-        _bring_up_to_date(stored[key], standing)
+        _bring_up_to_date(stored[key], standing, folded={event.pk for event in histories[key]})
     Suppression.objects.bulk_create(new)
 
 
-def _bring_up_to_date(rows: Mapping[Scope, Suppression], standing: Standing) -> None:
+def _bring_up_to_date(rows: Mapping[Scope, Suppression], standing: Standing, *, folded: Collection[int]) -> None:
     """Lift what no longer stands; a cause found to be earlier or heavier replaces the one on record.
 
-    A row the ledger knows nothing of stays: doubt does not free anybody.
+    A row stays of which the ledger knows nothing, or whose event is none of those that were folded: doubt does not
+    free anybody.
     """
     for scope, row in rows.items():
         standing_row = Suppression.objects.filter(pk=row.pk, lifted_by=None)
         cause = standing.suppressions.get(scope)
-        if cause is None and scope in standing.lifted:
+        if cause is None and scope in standing.lifted and row.event_id in folded:
             standing_row.update(lifted_by=standing.lifted[scope])
         elif cause is not None and cause.pk != row.event_id:
             standing_row.update(event=cause, source=cause.source, since=cause.occurred_at)

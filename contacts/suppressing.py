@@ -1,8 +1,8 @@
 """Opt-outs of phones, many at once, whether a contact has the phone or not: a suppression needs no contact.
 
 The lock of a phone is its contact's row. A phone without a contact has none to lock: whoever suppresses it at the
-same moment is told so by the unique index, and begins again. Whoever adds the contact meanwhile may not have
-seen the opt-out when he wrote down consent; the opt-out stands all the same, and is asked before every message.
+same moment is told so by the unique index, and begins again. Whoever adds the contact meanwhile, and whoever comes
+second here, finds the other's event once he holds the ledger's head (`ledger.write`, `chain.Overtaken`).
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence

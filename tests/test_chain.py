@@ -74,7 +74,7 @@ def series_of(keys, *, brand, values, shared):
         source="import", actor='imp_1 "quoted"', is_proven=True,
     )  # fmt: skip
     with transaction.atomic():
-        series = chain.Series(pattern, keys)
+        series = chain.Series(pattern, keys, seen=chain.anchor()[0])
         series.keep_evidence(shared, name="phone", values=values)
         series.append()
     return list(ConsentEvent.objects.filter(pk__in=series.ids).select_related("evidence").order_by("seq"))
@@ -106,7 +106,7 @@ def test_changing_or_erasing_the_evidence_of_one_in_a_series_concerns_that_one_a
 
 def test_a_series_without_a_transaction_is_refused(transactional_db):
     with pytest.raises(transaction.TransactionManagementError):
-        chain.Series(ConsentEvent(), []).append()
+        chain.Series(ConsentEvent(), [], seen=0).append()
 
 
 def test_an_empty_ledger_holds(db, capsys):

@@ -7,11 +7,35 @@ from datetime import timedelta
 
 import pytest
 from django.db import OperationalError, connection, connections
+from django.utils import timezone
 
-from contacts import chain, claims, import_batches, importing, merging, placing, rebuilding, uploads
-from contacts.models import ConsentEvent, Contact, ContactImport, ContactList, ImportState, ListMembership
+from contacts import (
+    chain,
+    claims,
+    consent,
+    import_batches,
+    import_hands,
+    importing,
+    merging,
+    placing,
+    rebuilding,
+    suppressing,
+    uploads,
+)
+from contacts.models import (
+    ConsentEvent,
+    ConsentSource,
+    ConsentState,
+    Contact,
+    ContactImport,
+    ContactList,
+    ImportState,
+    ListMembership,
+)
+from smsdesk import phones
 from tests import factories, racing
 from tests.factories import NOW
+from tests.test_uniting import is_suppressed, start, stop, unite
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
@@ -189,6 +213,102 @@ def test_a_contact_that_is_deleted_while_it_is_put_on_a_list_leaves_no_place_beh
         person.pk = None
         person.public_id = uuid.uuid4()
         person.save()
+
+
+def beside(job):
+    """Done by somebody else, on a connection of their own, before this returns."""
+
+    def run():
+        try:
+            job()
+        finally:
+            connections.close_all()
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+
+
+def once(job):
+    """The job, the first time it is called; nothing after that."""
+    jobs = [job]
+    return lambda: jobs.pop()() if jobs else None
+
+
+def listed(phone: str):
+    """Suppresses a phone by a list, whether it is a contact or not."""
+    number, now = phones.parse(phone, default_region=""), timezone.now()
+    refusal = suppressing.Refusal(None, ConsentSource.ADMIN, "list")
+    suppressing.suppress({number.subscriber_key: number.e164}, refusal=refusal, occurred_at=now, now=now, by="ann")
+
+
+def test_a_stop_of_a_phone_that_is_no_contact_yet_outlives_the_import_that_brings_it(monkeypatch):
+    kept, other = factories.contact("+12125550900"), factories.contact("+12125550002")
+    brand = factories.brand()
+    stop(other, brand=brand, at=NOW - timedelta(days=9))
+    start(other, brand=brand, at=NOW - timedelta(days=8))
+    unite(kept, other)
+    monkeypatch.setattr(factories, "brand", lambda: brand)
+    made, keep = started(people(5)), chain.Series.keep_evidence
+    stop_beside = once(lambda: beside(lambda: stop(kept, brand=brand, at=timezone.now())))
+
+    def keep_beside_a_stop(series, *given, **more):  # the histories of the phones are read by now
+        stop_beside()
+        return keep(series, *given, **more)
+
+    monkeypatch.setattr(chain.Series, "keep_evidence", keep_beside_a_stop)
+    finished(made)
+
+    assert is_suppressed(other.subscriber_key)
+
+
+def test_a_list_that_suppresses_a_phone_while_an_import_waits_for_its_turn_is_seen(monkeypatch):
+    made, wait = started(people(5)), import_hands._Following.wait
+    suppress_beside = once(lambda: beside(lambda: listed("+12125550002")))
+
+    def wait_beside_a_list(turn):
+        suppress_beside()
+        return wait(turn)
+
+    monkeypatch.setattr(import_hands._Following, "wait", wait_beside_a_list)
+    finished(made)
+
+    assert not ConsentState.objects.get(subscriber_key=phones.subscriber_key("+12125550002")).is_active
+
+
+def test_an_import_that_ends_while_a_list_suppresses_one_of_its_phones_is_seen(monkeypatch):
+    made, keep = started(people(5)), chain.keep_evidence
+    import_beside = once(lambda: beside(lambda: finished(made)))
+
+    def keep_beside_an_import(documents):  # the history of the phone is read by now
+        import_beside()
+        return keep(documents)
+
+    monkeypatch.setattr(chain, "keep_evidence", keep_beside_an_import)
+    listed("+12125550002")
+
+    assert not ConsentState.objects.get(subscriber_key=phones.subscriber_key("+12125550002")).is_active
+    assert rebuilding.first_difference() is None
+
+
+def test_a_batch_waits_for_a_slow_one_however_long_it_takes(monkeypatch):
+    monkeypatch.setattr(importing, "ATTEMPTS", 2)
+    made, prepare = started(people(20)), consent.prepare_import
+
+    def sleep():
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_sleep(4.5)")  # a lock is waited for 2 s at most
+
+    sleep_once = once(sleep)
+
+    def prepare_slowly(*given, **more):
+        prepared = prepare(*given, **more)
+        sleep_once()
+        return prepared
+
+    monkeypatch.setattr(consent, "prepare_import", prepare_slowly)
+
+    assert finished(made).created == 20
 
 
 def test_two_imports_of_the_same_people_in_opposite_order_both_end():
