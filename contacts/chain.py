@@ -90,11 +90,8 @@ def keep_evidence(documents: Sequence[tuple[ConsentEvent, Mapping[str, str]]]) -
         event.evidence_commitment = _commitment(salt, text)
         rows.append((event.pk, salt, text))
     if rows:
-        bulk_copy.insert(
-            ConsentEvidence,
-            own=dict(zip(("event", "salt", "document"), zip(*rows, strict=True), strict=True)),
-            shared={},
-        )
+        ids, salts, texts = zip(*rows, strict=True)
+        bulk_copy.insert(ConsentEvidence, own={"event": ids, "salt": salts, "document": texts}, shared={})
 
 
 class Series:

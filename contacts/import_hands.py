@@ -25,7 +25,10 @@ HANDS = 3  # one computes while two wait for the database
 class Turn:
     """A batch that nobody is before or beside."""
 
-    has_come = True  # whether the batch before has been taken, so that what it wrote is there
+    @property
+    def has_come(self) -> bool:
+        """Whether it is known what became of the batch before."""
+        return True
 
     def begin(self) -> None:
         """The first statement of the batch's transaction."""
@@ -51,13 +54,13 @@ class _Following(Turn):
         self.done: Future[None] = Future()
 
     @property
-    def has_come(self) -> bool:  # type: ignore[override]
+    def has_come(self) -> bool:
         return self._before is None or self._before.done.done()
 
     def begin(self) -> None:
         with connection.cursor() as cursor:
             # Of tables that are only now being filled nothing is known yet, and the planner would rather read all
-            # of them than look two thousand keys up.
+            # of them than look a batch of keys up.
             cursor.execute(
                 "SELECT pg_advisory_xact_lock(%s), set_config('enable_seqscan', 'off', true)", [self._key]
             )

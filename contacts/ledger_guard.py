@@ -8,7 +8,7 @@ _GUARD = Guard(
     refusal="The consent ledger is append-only.",
     keys=(("seq",), ("id",)),
 )
-_BRANDS = Kept(table="contacts_brand", name="contacts_brands", refusal="Consent belongs to a brand: it stays.")
+BRANDS = Kept(table="contacts_brand", name="contacts_brands", refusal="Consent belongs to a brand: it stays.")
 POSTGRESQL, SQLITE = _GUARD.postgresql, _GUARD.sqlite
 install, remove = _GUARD.install, _GUARD.remove
-keep_brands, let_go_of_brands = _BRANDS.install, _BRANDS.remove
+keep_brands, let_go_of_brands = BRANDS.install, BRANDS.remove

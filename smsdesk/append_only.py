@@ -80,37 +80,33 @@ class Kept:
     name: str
     refusal: str
 
-    def install(self, schema_editor: BaseDatabaseSchemaEditor) -> None:
-        if schema_editor.connection.vendor == "postgresql":
-            function = f"{self.name}_refuse_removal"
-            statements = [
-                f"""
+    @property
+    def postgresql(self) -> str:
+        function = f"{self.name}_refuse_removal"
+        return f"""
 CREATE FUNCTION {function}() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF current_database() LIKE 'test\\_%' THEN
         RETURN OLD;
     END IF;
     RAISE EXCEPTION '{self.refusal}' USING ERRCODE = 'restrict_violation';
-END $$""",
-                f"CREATE TRIGGER {self.name}_rows BEFORE DELETE ON {self.table} "
-                f"FOR EACH ROW EXECUTE FUNCTION {function}()",
-            ]
-        else:
-            refuse = f"BEGIN SELECT RAISE(ABORT, '{self.refusal}'); END"
-            statements = [
-                f"CREATE TRIGGER {self.name}_rows BEFORE DELETE ON {self.table} WHEN {_IS_NO_TEST} {refuse}"
-            ]
-        _run(schema_editor, statements)
+END $$;
+CREATE TRIGGER {self.name}_rows BEFORE DELETE ON {self.table} FOR EACH ROW EXECUTE FUNCTION {function}();
+"""
+
+    @property
+    def sqlite(self) -> str:
+        refuse = f"BEGIN SELECT RAISE(ABORT, '{self.refusal}'); END"
+        return f"CREATE TRIGGER {self.name}_rows BEFORE DELETE ON {self.table} WHEN {_IS_NO_TEST} {refuse}"
+
+    def install(self, schema_editor: BaseDatabaseSchemaEditor) -> None:
+        is_postgresql = schema_editor.connection.vendor == "postgresql"
+        _run(schema_editor, [self.postgresql if is_postgresql else self.sqlite])
 
     def remove(self, schema_editor: BaseDatabaseSchemaEditor) -> None:
         if schema_editor.connection.vendor == "postgresql":
-            _run(
-                schema_editor,
-                [
-                    f"DROP TRIGGER IF EXISTS {self.name}_rows ON {self.table}",
-                    f"DROP FUNCTION IF EXISTS {self.name}_refuse_removal()",
-                ],
-            )
+            drops = [f"DROP TRIGGER IF EXISTS {self.name}_rows ON {self.table}"]
+            _run(schema_editor, [*drops, f"DROP FUNCTION IF EXISTS {self.name}_refuse_removal()"])
         else:
             _run(schema_editor, [f"DROP TRIGGER IF EXISTS {self.name}_rows"])
 

@@ -1,5 +1,6 @@
 """The ledger's chain: gapless, unforked, and guarded by the database itself."""
 
+import contextlib
 import json
 import sqlite3
 from datetime import UTC, datetime, timedelta
@@ -312,6 +313,42 @@ def test_sqlite_lets_only_a_test_database_be_emptied(tmp_path, name, is_test):
         with pytest.raises(sqlite3.IntegrityError, match="append-only"):
             file.execute("DELETE FROM contacts_consentevent")
     file.close()
+
+
+@needs_postgresql
+def test_a_brand_is_not_removed_wherever_the_name_is_not_that_of_a_test_database(ledger):
+    definition = ledger_guard.BRANDS.postgresql.replace("'test\\_%'", "'somewhere\\_else\\_%'")
+    assert definition != ledger_guard.BRANDS.postgresql
+    with connection.schema_editor() as editor:
+        editor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        ledger_guard.let_go_of_brands(editor)
+        editor.execute(definition, params=None)
+    with pytest.raises(DatabaseError, match="it stays"), transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("DELETE FROM contacts_brand")
+
+
+@pytest.mark.parametrize(("name", "left"), [("smsdesk.sqlite3", 1), ("test_desk.sqlite3", 0)])
+def test_sqlite_lets_brands_be_removed_in_a_test_database_only(tmp_path, name, left):
+    file = sqlite3.connect(tmp_path / name)
+    file.execute("CREATE TABLE contacts_brand (id integer)")
+    file.execute("INSERT INTO contacts_brand VALUES (1)")
+    file.execute(ledger_guard.BRANDS.sqlite)
+    with contextlib.suppress(sqlite3.IntegrityError):
+        file.execute("DELETE FROM contacts_brand")
+    assert file.execute("SELECT count(*) FROM contacts_brand").fetchone() == (left,)
+    file.close()
+
+
+@pytest.mark.django_db
+def test_every_guard_is_still_there_after_the_last_migration():
+    is_postgresql = connection.vendor == "postgresql"
+    triggers = "SELECT tgname FROM pg_trigger" if is_postgresql else "SELECT name FROM sqlite_master"
+    with connection.cursor() as cursor:
+        cursor.execute(triggers)
+        found = {name for (name,) in cursor.fetchall()}
+    ledgers = ("rows", "truncate") if is_postgresql else ("update", "delete", "insert")
+    places = ("contacts_places_of_contact", "contacts_places_of_list") if is_postgresql else ()
+    assert {"contacts_brands_rows", *places, *(f"contacts_ledger_{one}" for one in ledgers)} <= found
 
 
 @pytest.mark.skipif(connection.vendor != "sqlite", reason="only SQLite has this statement")
