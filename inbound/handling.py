@@ -14,6 +14,7 @@ from contacts.models import Basis, ConsentSource, ConsentState, Contact, Purpose
 from contacts.standing import EVERY
 from inbound import automatic, conversations, intent, keywords, signing_up
 from inbound.models import ConversationEventKind, InboundMessage, Intent, Keyword, KeywordAction, SignUp
+from smsdesk import failpoints
 
 
 def act(
@@ -77,6 +78,7 @@ def _remember_contact(message: InboundMessage, *, contact: Contact, now: datetim
 def _opt_out(
     message: InboundMessage, *, contact: Contact, sender: Sender, is_answered: bool, now: datetime
 ) -> None:
+    failpoints.hit("stop.locked")
     consent.opt_out(
         contact,
         brand=sender.brand,
@@ -97,6 +99,7 @@ def _opt_out(
     if not is_answered:
         text = automatic.wording(sender.brand.stop_reply, brand=sender.brand)
         automatic.compliance(contact, sender=sender, kind=automatic.STOP, text=text, now=now)
+    failpoints.hit("stop.before_commit")
 
 
 def _opt_in(

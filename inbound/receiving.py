@@ -19,7 +19,7 @@ from contacts import belonging, consent
 from contacts.models import Contact
 from inbound import handling
 from inbound.models import InboundMessage, Intent
-from smsdesk import page_links, phones, sms_text
+from smsdesk import clock, failpoints, page_links, phones, sms_text, tallies
 from smsdesk.errors import Invalid
 from smsdesk.gateways.contract import InboundText
 
@@ -66,7 +66,10 @@ def _take(account: GatewayAccount, text: InboundText, *, now: datetime) -> Inbou
     for left in reversed(range(_TRIES)):
         try:
             with transaction.atomic():
-                return _store_and_act(account, text, heard, now=now)
+                message = _store_and_act(account, text, heard, now=now)
+                failpoints.hit("inbound.before_commit")
+            failpoints.hit("inbound.after_commit")
+            return message
         except OperationalError as problem:
             if not left or getattr(problem.__cause__, "sqlstate", "") not in _TRY_AGAIN:
                 raise
@@ -165,9 +168,11 @@ def wait_until_drained(subscriber_keys: set[str]) -> None:
     pause = 0.01
     everywhere = subscriber_keys | set(belonging.others_of(subscriber_keys))
     waiting = {key for key in everywhere if not sending.drained(key)}
+    failpoints.hit("stop.draining")
     while waiting:
         if time.monotonic() > deadline:
             log.error("stop_drain_timeout", phones=len(waiting))
+            tallies.count_today("stop_drain_timeout", now=clock.database_now())
             return
         time.sleep(pause)
         pause = min(pause * 1.5, 0.2)

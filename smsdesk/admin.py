@@ -66,6 +66,7 @@ class DeskSite(admin.AdminSite):
         context = super().each_context(request)
         if context["has_permission"]:
             context["desk_nav"] = dashboard.navigation_for(request)
+            context["desk_alarms"] = dashboard.alarms_for(request)
         return context
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
@@ -114,6 +115,11 @@ class BoundedPaginator(Paginator):  # type: ignore[type-arg]
     def count(self) -> int:
         rows = self.object_list
         return rows.order_by()[: self.MOST].count() if isinstance(rows, QuerySet) else len(rows)
+
+    @property
+    def is_bounded(self) -> bool:
+        """Whether there may be more than were counted."""
+        return self.count >= self.MOST
 
 
 class BaseModelAdmin(admin.ModelAdmin[Any]):

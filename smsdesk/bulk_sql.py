@@ -13,9 +13,10 @@ from operator import is_
 from typing import Any
 from uuid import UUID
 
-from django.db import connection, models
+from django.db import connection, models, transaction
 
 _PLAIN = {str, int, float, bool, type(None)}  # what both databases take as it is
+_BY_INDEX = ("SELECT set_config('enable_seqscan', 'off', true)", ())
 _BETWEEN = "\x1f"  # no text that was cleaned holds it
 
 
@@ -36,6 +37,9 @@ def update_rows(
     used in `also`, further SET text ("submit_no = o.submit_no + 1"), and in `where`, which narrows the target rows
     (alias `o`, new values `x.<field>`). `parameters` fill `%s` in also, then where.
     Field names are those of the model; the caller has locked the rows in id order where order matters.
+
+    On PostgreSQL the rest of the transaction looks rows up by index: of a table that is only now being filled the
+    planner knows too little, and would read all of it for each batch.
     """
     if not rows:
         return []
@@ -52,9 +56,16 @@ def update_rows(
         f"UPDATE {_quoted(model._meta.db_table)} AS o SET {', '.join(assignments)} FROM {source} "
         f"WHERE o.{key_column} = x.{key_column} AND ({where}) RETURNING {returned}"
     )
-    with connection.cursor() as cursor:
-        cursor.execute(statement, [*parameters[:split], *source_parameters, *parameters[split:]])
-        return [row[0] for row in cursor.fetchall()]
+    update = (statement, [*parameters[:split], *source_parameters, *parameters[split:]])
+    by_index = [_BY_INDEX] if connection.vendor == "postgresql" else []
+    return [row[0] for row in run_together([*by_index, update])[-1]]
+
+
+def adding_keys(column: str) -> str:
+    """SQL for `also`: the keys of a carried JSON column are added to those the row has."""
+    if connection.vendor == "postgresql":
+        return f"{column} = COALESCE(o.{column}, '{{}}'::jsonb) || COALESCE(x.{column}, '{{}}'::jsonb)"
+    return f"{column} = JSON_PATCH(COALESCE(o.{column}, '{{}}'), COALESCE(x.{column}, '{{}}'))"
 
 
 def insert_missing_rows(
@@ -87,15 +98,58 @@ def among(field: str, words: Collection[str]) -> models.Func:
 
     `__in` makes each of them a parameter, and a thousand take longer to write down than to look up.
     """
+    return _one_of(field, list(words), kind="varchar")
+
+
+def numbered(field: str, numbers: Collection[int]) -> models.Func:
+    """The same of whole numbers, such as ids."""
+    return _one_of(field, list(numbers), kind="bigint")
+
+
+def _one_of(field: str, values: list[Any], *, kind: str) -> models.Func:
     if connection.vendor == "postgresql":
-        listed: Any = models.Value(_array(list(words)) if words else "{}")
-        template, joint = "(%(expressions)s::varchar[]))", " = ANY ("
+        listed: Any = models.Value(_array(values) if values else "{}")
+        template, joint = f"(%(expressions)s::{kind}[]))", " = ANY ("
     else:
-        listed = models.Value(json.dumps(list(words)))
+        listed = models.Value(json.dumps(values))
         template, joint = "(%(expressions)s)))", " IN (SELECT value FROM json_each("
     return models.Func(
         models.F(field), listed, template=template, arg_joiner=joint, output_field=models.BooleanField()
     )
+
+
+def table_of(
+    model: type[models.Model], *, columns: Sequence[str], rows: Sequence[Sequence[Any]]
+) -> tuple[str, list[Any]]:
+    """Rows as a table `x` with the model's columns, for a statement's FROM, and its one parameter: a JSON text."""
+    fields: list[Any] = [model._meta.get_field(name) for name in columns]
+    if connection.vendor != "postgresql":
+        return _source(fields, [list(column) for column in zip(*rows, strict=True)])
+    types = ", ".join(f"{_quoted(field.column)} {_postgres_type(field)}" for field in fields)
+    names = [field.column for field in fields]
+    payload = json.dumps([dict(zip(names, row, strict=True)) for row in rows], default=str)
+    return f"(SELECT * FROM jsonb_to_recordset(%s::jsonb) AS r({types})) AS x", [payload]
+
+
+def run_together(statements: Sequence[tuple[str, Sequence[Any]]]) -> list[list[tuple[Any, ...]]]:
+    """Run them in order, in one transaction and on PostgreSQL in one round trip; the rows each returned.
+
+    A statement sees what those before it did.
+    """
+    if connection.vendor != "postgresql":
+        with transaction.atomic(savepoint=False), connection.cursor() as cursor:
+            return [_rows_of(cursor.execute(statement, parameters)) for statement, parameters in statements]
+    with connection.cursor() as cursor:
+        # Sent as one simple query, which PostgreSQL runs as one transaction where none is open.
+        cursor.execute("; ".join(sql for sql, _ in statements), [one for _, told in statements for one in told])
+        answers = [_rows_of(cursor)]
+        while cursor.nextset():
+            answers.append(_rows_of(cursor))
+    return answers
+
+
+def _rows_of(cursor: Any) -> list[tuple[Any, ...]]:
+    return list(cursor.fetchall()) if cursor.description else []
 
 
 def _insert(

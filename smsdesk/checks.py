@@ -148,6 +148,14 @@ def queue_leases_outlast_its_tasks(app_configs: object, **kwargs: object) -> Fou
     return found
 
 
+@checks.register
+def nothing_is_interrupted_on_purpose(app_configs: object, **kwargs: object) -> Found:
+    if not settings.FAILPOINTS or settings.DEBUG or settings.CHAOS:
+        return []
+    cure = "Remove SMSDESK_FAILPOINTS; only a test of crashes, on a desk of its own, sets SMSDESK_CHAOS beside it."
+    return [_error(20, "SMSDESK_FAILPOINTS would kill and freeze processes in the middle of sending.", cure)]
+
+
 _PUBLIC_URL_CURE = "Set PUBLIC_URL to the https:// address at which people and providers reach this desk."
 
 

@@ -38,7 +38,7 @@ class Figure:
 class Need:
     """Something that waits for a person. `colour` is a pill's: bad, wait, busy, ok, off.
 
-    `why` says more below it; `button` posts to `button_url`.
+    `why` says more below it, with `word` in the pill instead of the count; `button` posts to `button_url`.
     """
 
     label: str
@@ -46,6 +46,19 @@ class Need:
     url: str
     colour: str = "wait"
     why: str = ""
+    word: str = "stopped"
+    button: str = ""
+    button_url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """What stands in red above every page until somebody has acted. `button` posts to `button_url`."""
+
+    what: str
+    why: str
+    url: str
+    link: str
     button: str = ""
     button_url: str = ""
 
@@ -111,7 +124,7 @@ class Moment:
         return self.user.has_perm(permission)
 
 
-Shown = TypeVar("Shown", Figure, Need, Progress, Link, Lesson, Series)
+Shown = TypeVar("Shown", Alarm, Figure, Need, Progress, Link, Lesson, Series)
 
 
 class Place(Generic[Shown]):
@@ -136,6 +149,7 @@ class Place(Generic[Shown]):
         return [one for _, permission, make in self._parts if moment.may(permission) for one in make(moment)]
 
 
+alarms: Place[Alarm] = Place()
 figures: Place[Figure] = Place()
 needs: Place[Need] = Place()
 under_way: Place[Progress] = Place()
@@ -186,6 +200,10 @@ def navigation_for(request: HttpRequest) -> list[dict[str, Any]]:
         }
         for link in links
     ]
+
+
+def alarms_for(request: HttpRequest) -> list[Alarm]:
+    return alarms.shown(Moment(request, timezone.now()))
 
 
 def _chart_rows(moment: Moment) -> list[tuple[str, dict[str, int]]]:

@@ -46,13 +46,14 @@ ROLES: dict[str, tuple[str, ...]] = {
         "contacts.change_closedday", "contacts.delete_closedday", "contacts.view_frequencycap",
         "contacts.add_frequencycap", "contacts.change_frequencycap", "contacts.view_brand",
         "campaigns.view_campaign", "campaigns.pause_campaign", "campaigns.view_outboundmessage",
-        "campaigns.view_message_body", "campaigns.settle_parked", "inbound.view_optinform", "inbound.view_signup",
+        "campaigns.view_message_body", "campaigns.settle_parked", "campaigns.release_desk",
+        "inbound.view_optinform", "inbound.view_signup", "smsdesk.view_heartbeat",
         "admin.view_logentry",
     ),
     "Integrator": (
         "campaigns.view_gatewayaccount", "campaigns.add_gatewayaccount", "campaigns.change_gatewayaccount",
         "campaigns.view_sender", "campaigns.add_sender", "campaigns.change_sender", "smsdesk.view_apikey",
-        "smsdesk.add_apikey", "smsdesk.change_apikey",
+        "smsdesk.add_apikey", "smsdesk.change_apikey", "smsdesk.view_heartbeat",
     ),
     "Auditor": (
         "campaigns.view_campaign", "campaigns.view_outboundmessage", "campaigns.view_sender",
@@ -61,7 +62,7 @@ ROLES: dict[str, tuple[str, ...]] = {
         "contacts.view_segment", "contacts.view_quiethoursrule", "contacts.view_closedday",
         "contacts.view_frequencycap", "contacts.view_brand", "inbound.view_conversation",
         "inbound.view_inboundmessage", "inbound.view_keyword", "inbound.view_optinform", "inbound.view_signup",
-        "smsdesk.view_apikey", "admin.view_logentry",
+        "smsdesk.view_apikey", "admin.view_logentry", "smsdesk.view_heartbeat",
     ),
 }  # fmt: skip
 FORMER_NAMES = {"Team lead": "Supervisor"}

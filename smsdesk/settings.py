@@ -70,6 +70,8 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "smsdesk.observability.RequestIdMiddleware",
+    # Whoever probes knows neither our host name nor that http is redirected.
+    "smsdesk.probes.ProbesMiddleware",
     # Outermost, so that what the others answer themselves carries the headers too.
     "csp.middleware.CSPMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
@@ -175,11 +177,27 @@ Q_CLUSTER = {
 # Times of the send protocol in seconds; their order is checked at start (smsdesk.E010). Tests may scale all
 # of them together.
 TIME_SCALE = env.float("SMSDESK_TIME_SCALE", 1.0)
+# Places at which a test interrupts a process (`smsdesk/failpoints.py`); refused without CHAOS or DEBUG.
+FAILPOINTS = os.environ.get("SMSDESK_FAILPOINTS", "")
+FAILPOINTS_JOURNAL = os.environ.get("SMSDESK_FAILPOINTS_JOURNAL", "")
+CHAOS = env.bool("SMSDESK_CHAOS", False)
 SENDING_THREADS = env.int("SMSDESK_SENDING_THREADS", 4)
 # A provider that reports more opt-outs than this within ten minutes, and more than this share of what it took, is
 # paused until somebody has looked: it more likely has a fault than so many people had enough at once.
 CARRIER_OPT_OUTS_MOST = env.int("SMSDESK_CARRIER_OPT_OUTS", 50)
 CARRIER_OPT_OUTS_PERCENT = env.int("SMSDESK_CARRIER_OPT_OUT_PERCENT", 5)
+
+# So many batches of an account in a row that met only silence and broken connections open its circuit.
+CIRCUIT_AFTER = env.int("SMSDESK_CIRCUIT_AFTER", 3)
+# A campaign whose text or sender is refused so many times in a row pauses itself; so does one of whose messages
+# answered within five minutes, 100 at least, more than this share failed or got lost.
+STRIKES_MOST = env.int("SMSDESK_STRIKES", 20)
+ERROR_RATE_PERCENT = env.int("SMSDESK_ERROR_RATE_PERCENT", 30)
+
+# Webhooks of gateways that repeat nothing are kept on disk while the database is away, so many megabytes at most.
+SPOOL_MB = env.int("SMSDESK_SPOOL_MB", 200)
+# Whoever asks for /metrics says it; without one only this machine may ask.
+METRICS_TOKEN = secret("SMSDESK_METRICS_TOKEN")
 
 # --- Records: how long what is kept, in days (`docs/retention.md`); 0: until somebody erases the person -------
 

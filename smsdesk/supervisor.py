@@ -58,9 +58,12 @@ class _Child:
 class Supervisor:
     """`run()` returns the exit status: 0 after a signal, otherwise that of the program which ended everything."""
 
-    def __init__(self, programs: Sequence[Program], *, say: Callable[[str], None]) -> None:
+    def __init__(
+        self, programs: Sequence[Program], *, say: Callable[[str], None], stop_within: float | None = None
+    ) -> None:
         self._children = [_Child(program) for program in programs]
         self._say = say
+        self._stop_within = STOP_WITHIN if stop_within is None else stop_within
         self._selector = selectors.DefaultSelector()
         self._asked_to_stop = False
         self._width = max(len(program.name) for program in programs)
@@ -188,7 +191,7 @@ class Supervisor:
         for child in running:
             if child.process is not None and child.process.poll() is None:
                 child.process.terminate()
-        until = time.monotonic() + STOP_WITHIN
+        until = time.monotonic() + self._stop_within
         while time.monotonic() < until and any(c.process and c.process.poll() is None for c in running):
             self._listen(LOOK)
         for child in running:

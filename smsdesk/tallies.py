@@ -7,6 +7,8 @@ from django.utils.crypto import salted_hmac
 
 from smsdesk.models import Tally
 
+_DAY = timedelta(days=1)
+
 
 def count(name: str, *, of: str, per: timedelta, now: datetime) -> int:
     """Count one more of `name` by `of` in the present span, and say the how-manieth it is.
@@ -27,6 +29,18 @@ def count(name: str, *, of: str, per: timedelta, now: datetime) -> int:
             row,
         )
         return int(cursor.fetchone()[0])
+
+
+def count_today(name: str, *, now: datetime) -> None:
+    """Count a rare event of the desk itself, of nobody in particular."""
+    count(name, of="", per=_DAY, now=now)
+
+
+def today(name: str, *, now: datetime) -> int:
+    """How often `count_today` has counted `name` since midnight (UTC)."""
+    span = int(now.timestamp()) // int(_DAY.total_seconds())
+    own = Tally.objects.filter(name=f"{name}/{int(_DAY.total_seconds())}", span=span)
+    return own.values_list("count", flat=True).first() or 0
 
 
 def drop_old(*, now: datetime) -> int:

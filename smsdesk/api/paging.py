@@ -39,6 +39,14 @@ class Before(After):
     sign = "<"
 
 
+def following(
+    rows: QuerySet[Any], *, field: str, moment: datetime, row_id: int, side: type[After]
+) -> QuerySet[Any]:
+    """Those of `rows` on this side of the place (moment, id) in a list sorted by `field`, then id."""
+    place = (Value(moment, output_field=DateTimeField()), Value(row_id, output_field=BigIntegerField()))
+    return rows.filter(side(F(field), F("pk"), *place))
+
+
 @dataclass(frozen=True, slots=True)
 class Cursor:
     """A place in a list: the row it stands at, and whether the page lies before it."""
@@ -123,12 +131,8 @@ def _window(queryset: QuerySet[Any], *, ordering: str, cursor: Cursor | None) ->
     is_backward = cursor is not None and cursor.is_backward
     is_descending = ordering.startswith("-") != is_backward
     if cursor is not None:
-        place = (
-            Value(cursor.moment, output_field=DateTimeField()),
-            Value(cursor.row_id, output_field=BigIntegerField()),
-        )
         side = Before if is_descending else After
-        queryset = queryset.filter(side(F(field), F("pk"), *place))
+        queryset = following(queryset, field=field, moment=cursor.moment, row_id=cursor.row_id, side=side)
     sign = "-" if is_descending else ""
     return queryset.order_by(f"{sign}{field}", f"{sign}pk")
 

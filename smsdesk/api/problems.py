@@ -6,7 +6,7 @@ from http import HTTPStatus
 from typing import Any
 
 from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
-from django.db import OperationalError
+from django.db import InterfaceError, InternalError, OperationalError
 from django.http import Http404, HttpRequest
 from django.http.request import UnreadablePostError
 from rest_framework import exceptions
@@ -88,8 +88,9 @@ def _problem_of(error: Exception) -> Problem | None:
         return Problem(413, "too_large", "The body is too large.")
     if isinstance(error, SuspiciousOperation | UnreadablePostError):
         return Problem(400, "unreadable", "The request could not be read to its end. Send it again.")
-    if isinstance(error, OperationalError):
-        # The database is locked, restarting or out of connections: nothing was changed, and later it will work.
+    if isinstance(error, OperationalError | InterfaceError | InternalError):
+        # The database is locked, restarting or out of connections, or has ended a transaction that stood idle too
+        # long ("internal"): nothing was changed, and later it will work.
         log.exception("database not available for an API request")
         return Problem(503, "busy", "The desk is busy. Try again in a moment.", headers={"Retry-After": "2"})
     return None

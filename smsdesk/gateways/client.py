@@ -18,6 +18,7 @@ import aiohttp
 from aiohttp import ClientRequest
 from yarl import URL
 
+from smsdesk import failpoints
 from smsdesk.gateways import errors, reading
 
 CONNECT_SECONDS = 3.0
@@ -106,6 +107,7 @@ async def connect(http: aiohttp.ClientSession, base_url: str, *, connections: in
     finally:
         for connection in opened:
             connection.release()
+    failpoints.hit("call.connected")
     return _unreachable(troubles[0]) if troubles else None
 
 
@@ -127,7 +129,9 @@ async def post(
         payload = _OncePayload(body, before_write=before_write)
         try:
             async with http.post(url, data=payload, headers=headers, allow_redirects=False) as response:
-                return await _read(response, limit)
+                answer = await _read(response, limit)
+            failpoints.hit("call.after_answer")
+            return answer
         except TROUBLE as problem:
             if payload.begun:
                 raise _unknown(problem) from problem
@@ -168,6 +172,7 @@ class _OncePayload(aiohttp.BytesPayload):
         if _is_stale(transport, writer.protocol):
             self.was_stale = True
             raise ConnectionResetError("closed by the gateway before anything was written")
+        failpoints.hit("call.before_write")
         try:
             self._before_write()
         except errors.GatewayError as refusal:
@@ -175,6 +180,7 @@ class _OncePayload(aiohttp.BytesPayload):
             raise
         self.begun = True
         await writer.write(self._value)
+        failpoints.hit("call.after_write")
 
 
 def _is_stale(transport: Any, protocol: Any) -> bool:

@@ -55,14 +55,25 @@ class AccountSettings:
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
+    """`tier` is what an unknown outcome can be settled by; it must fit the rest (`tests/test_gateway_contract.py`).
+
+    A: `idempotency_ttl`. B: `lookup` is exact. C: receipts carry our reference, or `lookup` is proof. D: nothing.
+    """
+
+    tier: Literal["A", "B", "C", "D"] = "D"
     recipients_per_call: int = 1
     # Our reference comes back in receipts by itself; else it rides in the callback's query.
     echoes_reference: bool = False
     # exact: "never seen" counts after a grace; proof: only a hit counts.
     lookup: Literal["none", "proof", "exact"] = "none"
     lookup_batch: int = 1  # items per lookup request
-    idempotency_key: bool = False
+    lookups_per_minute: int | None = None  # requests allowed, over all that ask for the account
+    see_all_delay: timedelta = timedelta(0)  # until a message that was taken can be found by a lookup
+    # So long after the first call our reference, sent as key, makes a second call no second message.
+    idempotency_ttl: timedelta | None = None
     signed_webhooks: bool = False
+    # A webhook that was not answered 2xx comes again, for hours. Where not, receipts are kept on disk in an outage.
+    repeats_webhooks: bool = False
     # Every STOP is answered by the gateway. Where it depends on the message, `InboundText` says so.
     answers_stop_itself: bool = False
     max_characters: int | None = None
@@ -80,20 +91,23 @@ class SenderAddress:
 @dataclass(frozen=True, slots=True)
 class SubmitItem:
     reference: UUID
+    sender: SenderAddress
     to: str  # E.164 with +
     body: str
     encoding: str  # gsm7 or ucs2
     parts: int
+    validity: timedelta | None = None  # so long the gateway shall try; None: as long as it likes
 
 
 @dataclass(frozen=True, slots=True)
 class SubmitBatch:
-    """`callback_url` is where receipts go; the adapter adds `?m=<reference hex>` where nothing is echoed."""
+    """What one account is asked for at once, of any of its senders.
+
+    `callback_url` is where receipts go; the adapter adds `?m=<reference hex>` where nothing is echoed.
+    """
 
     items: Sequence[SubmitItem]
-    sender: SenderAddress
     callback_url: str
-    validity: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True)

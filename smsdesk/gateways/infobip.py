@@ -1,10 +1,11 @@
 """Infobip SMS API v3: many recipients per call, our reference is the message id, exact lookup by it."""
 
+import functools
 import hmac
 import json
 from base64 import b64encode
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
@@ -27,10 +28,13 @@ class Infobip(contract.Gateway):
     kind = "infobip"
     label = "Infobip"
     capabilities = contract.Capabilities(
+        tier="B",
         recipients_per_call=RECIPIENTS_PER_CALL,
         echoes_reference=True,
         lookup="exact",
         lookup_batch=LOOKUP_BATCH,
+        lookups_per_minute=120,
+        repeats_webhooks=True,  # after 1 min + (1 min × n²)
         max_characters=4000,
     )
     credential_fields = (
@@ -67,10 +71,10 @@ class Infobip(contract.Gateway):
     async def submit(
         self, batch: contract.SubmitBatch, *, deadline: contract.Deadline
     ) -> list[contract.SubmitResult]:
-        """One call for up to 500 items; each is judged by its own status, found by our reference."""
+        """One call for up to 500 items of any senders; each is judged by its own status, found by our reference."""
         results: dict[UUID, contract.SubmitResult] = {}
         messages: list[tuple[contract.SubmitItem, str]] = []
-        before, after = _frame(batch)
+        frame = functools.cache(functools.partial(_frame, batch.callback_url))
         for item in batch.items:
             try:
                 item.body.encode()
@@ -78,7 +82,7 @@ class Infobip(contract.Gateway):
                 refusal = errors.InvalidMessage("unencodable", "The text holds half of a surrogate pair.")
                 results[item.reference] = _refused(item, refusal)
             else:
-                messages.append((item, _message(item, before, after)))
+                messages.append((item, _message(item, *frame(item.sender, item.validity))))
         for chunk in _chunks(messages):
             for result in await self._send(chunk, deadline):
                 results[result.reference] = result
@@ -173,19 +177,22 @@ class Infobip(contract.Gateway):
         return contract.HookEvents(receipts=tuple(receipt for receipt in receipts if receipt.gateway_id))
 
 
-def _frame(batch: contract.SubmitBatch) -> tuple[str, str]:
-    """What stands before and after each message's own part, the same for a batch."""
-    sender = json.dumps(batch.sender.value.removeprefix("+"))
+def _frame(callback_url: str, sender: contract.SenderAddress, validity: timedelta | None) -> tuple[str, str]:
+    """What stands before and after each message's own part, the same for all of a sender that end together."""
+    value = json.dumps(sender.value.removeprefix("+"))
     rest: dict[str, Any] = {
         "webhooks": {
-            "delivery": {"url": batch.callback_url, "notify": True},
+            "delivery": {"url": callback_url, "notify": True},
             "contentType": "application/json",
         }
     }
-    if batch.validity is not None:
-        amount = max(int(batch.validity.total_seconds()), 1)
+    if validity is not None:
+        amount = max(int(validity.total_seconds()), 1)
         rest["options"] = {"validityPeriod": {"amount": amount, "timeUnit": "SECONDS"}}
-    return f'{{"sender":{sender},"destinations":[{{"to":', f"}},{json.dumps(rest)[1:]}"
+    return (
+        f'{{"sender":{value},"destinations":[{{"to":',
+        f"}},{json.dumps(rest)[1:]}",
+    )
 
 
 def _message(item: contract.SubmitItem, before: str, after: str) -> str:

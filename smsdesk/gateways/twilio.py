@@ -1,10 +1,11 @@
 """Twilio Programmable Messaging, API 2010-04-01: one recipient per call, form bodies, signed webhooks."""
 
 import asyncio
+import functools
 from base64 import b64encode
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote, quote_plus, urlencode
 from uuid import UUID
@@ -33,7 +34,7 @@ LIST_CALLS = 10
 class Twilio(contract.Gateway):
     kind = "twilio"
     label = "Twilio"
-    capabilities = contract.Capabilities(lookup="proof", signed_webhooks=True, max_characters=1600)
+    capabilities = contract.Capabilities(tier="C", lookup="proof", signed_webhooks=True, max_characters=1600)
     credential_fields = (
         contract.CredentialField("account_sid", "Account SID", secret=False),
         contract.CredentialField("auth_token", "Auth token", secret=True, help="Also signs the webhooks."),
@@ -79,19 +80,22 @@ class Twilio(contract.Gateway):
     async def submit(
         self, batch: contract.SubmitBatch, *, deadline: contract.Deadline
     ) -> list[contract.SubmitResult]:
-        """As many calls at once as the session has connections; one that stops them all stops the rest."""
+        """As many calls at once as the session has connections; an answer meant for a sender stops its rest."""
         items = batch.items
-        head = _form_head(batch)
+        head = functools.cache(functools.partial(_form_head, batch.callback_url))
         results: dict[UUID, contract.SubmitResult] = {}
         waiting = iter(items)
-        halt: list[errors.GatewayError] = []
+        halts: dict[contract.SenderAddress, errors.GatewayError] = {}
 
         async def call() -> None:
             for item in waiting:
-                result = _not_taken(item, halt[0]) if halt else await self._send(item, head, deadline)
+                if halt := halts.get(item.sender):
+                    results[item.reference] = _not_taken(item, halt)
+                    continue
+                result = await self._send(item, head(item.sender, item.validity), deadline)
                 results[item.reference] = result
                 if result.error is not None and _stops_the_rest(result.error):
-                    halt.append(result.error)
+                    halts.setdefault(item.sender, result.error)
 
         async with asyncio.TaskGroup() as group:
             for _ in range(min(len(items), client.calls(self.http))):
@@ -191,13 +195,13 @@ class Twilio(contract.Gateway):
         return contract.HookAnswer(body="<Response/>", content_type="text/xml; charset=utf-8")
 
 
-def _form_head(batch: contract.SubmitBatch) -> str:
-    """The part of the form that all of a batch share, up to the reference in the callback's query."""
-    fields = {"From": batch.sender.value}
-    if batch.validity is not None:
-        fields["ValidityPeriod"] = str(min(max(int(batch.validity.total_seconds()), 1), VALIDITY_LIMIT))
-    joint = "&" if "?" in batch.callback_url else "?"
-    return f"{urlencode(fields)}&StatusCallback={quote_plus(f'{batch.callback_url}{joint}m=')}"
+def _form_head(callback_url: str, sender: contract.SenderAddress, validity: timedelta | None) -> str:
+    """The part of the form that a sender's messages share, up to the reference in the callback's query."""
+    fields = {"From": sender.value}
+    if validity is not None:
+        fields["ValidityPeriod"] = str(min(max(int(validity.total_seconds()), 1), VALIDITY_LIMIT))
+    joint = "&" if "?" in callback_url else "?"
+    return f"{urlencode(fields)}&StatusCallback={quote_plus(f'{callback_url}{joint}m=')}"
 
 
 def _form(item: contract.SubmitItem, head: str) -> bytes:

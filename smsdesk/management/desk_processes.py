@@ -86,6 +86,7 @@ def trouble_of_cluster(ran: float, group: int) -> str:
 def _trouble(ran: float, group: int) -> str:
     for pid in overdue_workers(group):
         os.kill(pid, signal.SIGKILL)
+    pulse.abandon_dead_workers()  # perhaps nobody is left who would
     newest = Heartbeat.objects.aggregate(newest=Max("beat_at"))["newest"]
     silent = (clock.database_now() - newest).total_seconds() if newest else ran
     quiet = min(silent, ran)
@@ -97,7 +98,7 @@ def overdue_workers(group: int) -> list[int]:
     limit = clock.database_now() - timedelta(seconds=TIMES.overdue)
     holders = (
         OutboundMessage.objects.filter(
-            state=OutboundState.SUBMITTING, submitted_at__lt=limit, token=F("lane__token")
+            motion__state=OutboundState.SUBMITTING, motion__submitted_at__lt=limit, token=F("lane__token")
         )
         .values_list("lane__holder", flat=True)
         .distinct()
@@ -115,14 +116,7 @@ def _group_of(pid: int) -> int:
 
 def after_cluster() -> None:
     """The cluster is gone: its lanes are free at once, and a new one is woken to what is due."""
-    _or_nothing(_free_lanes)
-
-
-def _free_lanes() -> None:
-    pulse.abandon_dead_workers()
-    for name in Heartbeat.objects.filter(name__startswith="drain:").values_list("name", flat=True):
-        if processes.is_gone(name.removeprefix("drain:")):
-            Heartbeat.objects.filter(name=name).delete()
+    _or_nothing(pulse.abandon_dead_workers)
 
 
 def wake() -> None:

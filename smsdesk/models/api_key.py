@@ -15,6 +15,7 @@ class Scope(models.TextChoices):
     IMPORTS_WRITE = "imports:write", "Upload files, import and undo imports"
     MESSAGES_SEND = "messages:send", "Send messages"
     MESSAGES_READ = "messages:read", "Read messages"
+    MESSAGES_SETTLE = "messages:settle", "Decide on messages whose outcome nobody knows"
     CAMPAIGNS_READ = "campaigns:read", "Read campaigns and their messages"
     CAMPAIGNS_WRITE = "campaigns:write", "Create and change draft campaigns"
     CAMPAIGNS_LAUNCH = "campaigns:launch", "Launch, pause, resume and cancel campaigns"

@@ -19,6 +19,8 @@ RATES = (
     "rate_duplicate_receipts",
     "rate_early_receipts",
     "rate_reordered_receipts",
+    "rate_duplicate_inbound",
+    "rate_nameless_receipts",
 )
 SLOW_RECEIPT = 20.0  # seconds
 
@@ -39,6 +41,7 @@ class Fate:
     early: bool = False
     reordered: bool = False
     replies: str = ""
+    nameless: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +62,9 @@ class Faults:
     rate_duplicate_receipts: float = 0.0
     rate_early_receipts: float = 0.0
     rate_reordered_receipts: float = 0.0
+    rate_duplicate_inbound: float = 0.0
+    rate_nameless_receipts: float = 0.0
+    lookup_lag_ms: float = 0.0
 
     def has_rates(self) -> bool:
         return any(getattr(self, name) for name in RATES)
@@ -130,6 +136,18 @@ def fate(faults: Faults, *, reference: str, number: int, to: str) -> Fate:
     return _drawn(faults, reference=reference, number=number)
 
 
+def is_posted_twice(faults: Faults, *, gateway_id: str) -> bool:
+    """Whether a text from a handset is delivered to the desk by two calls at once."""
+    if not faults.rate_duplicate_inbound:
+        return False
+    return _drawn_by(f"{faults.seed}\0{gateway_id}") < faults.rate_duplicate_inbound
+
+
+def _drawn_by(text: str) -> float:
+    digest = blake2b(text.encode("utf-8", "replace"), digest_size=4).digest()
+    return float(struct.unpack(">I", digest)[0] / 2**32)
+
+
 def _of_number(by_number: Fate, *, faults: Faults, number: int) -> Fate:
     if by_number.how == "throttle" and number > 1:
         by_number = replace(by_number, how="answer")  # throttled once
@@ -147,6 +165,7 @@ def _drawn(faults: Faults, *, reference: str, number: int) -> Fate:
         duplicate=duplicate < faults.rate_duplicate_receipts,
         early=early < faults.rate_early_receipts,
         reordered=reordered < faults.rate_reordered_receipts,
+        nameless=_drawn_by(f"{faults.seed}\0{reference}\0nameless") < faults.rate_nameless_receipts,
     )
 
 

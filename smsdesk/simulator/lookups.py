@@ -60,13 +60,19 @@ async def infobip_logs(request: web.Request) -> web.Response:
 
 def _wanted(message: Message, request: web.Request, account: str) -> bool:
     query = request.query
-    if message.account != account:
+    if message.account != account or not _is_shown(message, request.app[CARRIER]):
         return False
     if "destination" in query and digits(query["destination"]) != digits(message.to):
         return False
     if "sender" in query and query["sender"].removeprefix("+") != message.sender.removeprefix("+"):
         return False
     return "bulkId" not in query or message.bulk_id in query["bulkId"].split(",")
+
+
+def _is_shown(message: Message, carrier: Carrier) -> bool:
+    """A carrier's log may lag behind what it has accepted."""
+    lag = carrier.faults.lookup_lag_ms / 1000
+    return not lag or message.at + lag <= datetime.now(UTC).timestamp()
 
 
 async def twilio_list(request: web.Request) -> web.Response:
@@ -82,7 +88,7 @@ async def twilio_list(request: web.Request) -> web.Response:
         found = [message for message in _candidates(carrier, query.get("To", "")) if _listed(message, request)]
     except ValueError:
         return _response(Answer(400, twilio.error_body(20001, "DateSent is not a valid date", status=400)))
-    found = [message for message in found if message.account == account.name]
+    found = [message for message in found if message.account == account.name and _is_shown(message, carrier)]
     start = int(page) * int(size)
     chosen = found[start : start + int(size)]
     _note(carrier, "twilio", asked=1, found=len(chosen))
@@ -118,7 +124,7 @@ async def twilio_fetch(request: web.Request) -> web.Response:
         return _response(endpoints.twilio_unauthorized())
     message = carrier.traffic.by_id.get(request.match_info["message"])
     _note(carrier, "twilio", asked=1, found=int(message is not None))
-    if message is None or message.account != account.name:
+    if message is None or message.account != account.name or not _is_shown(message, carrier):
         text = f"The requested resource {request.path} was not found"
         return _response(Answer(404, twilio.error_body(20404, text, status=404)))
     return _response(Answer(200, twilio.message_json(message, account.key)))

@@ -51,6 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--seed", default="1", help="decides who is hit by the rates")
     add("--latency", type=float, default=0.0, metavar="MS", help="delay of every answer to a send call")
     add("--receipt-delay", type=float, default=500.0, metavar="MS", help="from accepting to the last receipt")
+    add("--lookup-lag", type=float, default=0.0, metavar="MS", help="until a lookup shows an accepted message")
     add("--no-receipts", action="store_true", help="send no receipts at all")
     add("--no-magic-numbers", action="store_true", help="no number misbehaves: for bulk runs over number ranges")
     for name in faults.RATES:
@@ -64,6 +65,7 @@ def from_arguments(values: dict[str, Any]) -> Options:
         "seed": values["seed"],
         "latency_ms": values["latency"],
         "receipt_delay_ms": values["receipt_delay"],
+        "lookup_lag_ms": values["lookup_lag"],
         "receipts": not values["no_receipts"],
         "magic_numbers": not values["no_magic_numbers"],
     }

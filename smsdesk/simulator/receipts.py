@@ -115,7 +115,10 @@ class Receipts:
             headers = twilio.signed(headers, url=message.callback_url, body=body, account=account)
         return Post(url=message.callback_url, body=body, headers=headers, kind="receipt", rows=tuple(rows))
 
-    async def post_inbound(self, account: Account, message: Message, *, opt_out_type: str) -> tuple[int, float]:
+    async def post_inbound(
+        self, account: Account, message: Message, *, opt_out_type: str, times: int
+    ) -> tuple[int, float]:
+        """HTTP status and seconds of the first of so many calls at once."""
         if not account.inbound_url:
             return 0, 0.0
         if account.dialect == "infobip":
@@ -124,6 +127,8 @@ class Receipts:
             body = twilio.inbound_body(message, account, opt_out_type=opt_out_type)
             headers = twilio.signed(twilio.HOOK_HEADERS, url=account.inbound_url, body=body, account=account)
         rows = ((message, "received"),)
-        return await self.postman.deliver(
+        posts = [
             Post(url=account.inbound_url, body=body, headers=headers, kind="inbound", rows=rows)
-        )
+            for _ in range(times)
+        ]
+        return (await asyncio.gather(*(self.postman.deliver(post) for post in posts)))[0]

@@ -10,8 +10,11 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 
+from smsdesk import supervisor
 from smsdesk.management import desk_processes
-from smsdesk.supervisor import Supervisor
+
+# A worker whose gateway is slow may need 21 s for its batch; who starts a worker alone also waits for its end.
+ALONE_WITHIN = 25.0
 
 
 class Command(BaseCommand):
@@ -20,6 +23,11 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--host", default="127.0.0.1", help="address the web process listens on")
         parser.add_argument("--port", type=int, default=8000)
+        parser.add_argument(
+            "--without-web",
+            action="store_true",
+            help="only the worker, watched; asked to stop, it has half a minute",
+        )
         parser.add_argument("--simulator", action="store_true", help="run a carrier simulator too")
         parser.add_argument("--simulator-port", type=int, default=8001)
         parser.add_argument(
@@ -28,11 +36,10 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         refuse_unmigrated()
-        desk_processes.refuse_taken(options["port"], host=options["host"], option="--port")
-        programs = [
-            desk_processes.web(host=options["host"], port=options["port"]),
-            desk_processes.cluster(),
-        ]
+        programs = [desk_processes.cluster()]
+        if not options["without_web"]:
+            desk_processes.refuse_taken(options["port"], host=options["host"], option="--port")
+            programs.insert(0, desk_processes.web(host=options["host"], port=options["port"]))
         if options["simulator"]:
             port = options["simulator_port"]
             desk_processes.refuse_taken(port, host="127.0.0.1", option="--simulator-port")
@@ -42,9 +49,11 @@ class Command(BaseCommand):
             )
         desk_processes.wake()
         connection.close()
-        self.stdout.write(f"desk {settings.PUBLIC_URL}/admin/   Ctrl+C stops everything.")
+        what = "worker of" if options["without_web"] else "desk"
+        self.stdout.write(f"{what} {settings.PUBLIC_URL}/admin/   Ctrl+C stops everything.")
         self.stdout.flush()
-        sys.exit(Supervisor(programs, say=say).run())
+        patience = ALONE_WITHIN if options["without_web"] else supervisor.STOP_WITHIN
+        sys.exit(supervisor.Supervisor(programs, say=say, stop_within=patience).run())
 
 
 def say(line: str) -> None:
