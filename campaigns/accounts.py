@@ -5,6 +5,7 @@ from datetime import datetime
 
 import aiohttp
 from django.conf import settings
+from django.contrib.auth.models import AbstractBaseUser
 
 from campaigns.models import GatewayAccount
 from smsdesk import sealing
@@ -43,19 +44,25 @@ def gateway(account: GatewayAccount, *, http: aiohttp.ClientSession | None = Non
     return registry.gateway_for(account.kind, settings_of_account, http=http)
 
 
-def pause(account_id: int, *, reason: str, now: datetime) -> bool:
-    """Stop every lane of the account; rows stay queued. False when it was paused already."""
-    return bool(
-        GatewayAccount.objects.filter(pk=account_id, paused_at=None).update(
-            paused_at=now, paused_reason=reason[:300]
-        )
-    )
+def pause(account_id: int, *, reason: str, now: datetime, by: AbstractBaseUser | None = None) -> bool:
+    """Stop every lane of the account; rows stay queued. False when it was paused already. `by` None: a machine."""
+    running = GatewayAccount.objects.filter(pk=account_id, paused_at=None)
+    return bool(running.update(paused_at=now, paused_reason=reason[:300], paused_by=by))
 
 
 def resume(account_id: int, *, now: datetime) -> bool:
-    """False when it was not paused."""
+    """False when it was not paused. Its circuit is half open: one message tries whether the cure has helped."""
     return bool(
         GatewayAccount.objects.filter(pk=account_id, paused_at__isnull=False).update(
-            paused_at=None, paused_reason="", resumed_at=now
+            paused_at=None,
+            paused_reason="",
+            paused_by=None,
+            resumed_at=now,
+            circuit_until=now,
+            circuit_since=now,
+            circuit_openings=0,
+            prober=None,
+            troubles=0,
+            last_trouble="",
         )
     )

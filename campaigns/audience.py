@@ -8,8 +8,8 @@ from django.core.exceptions import EmptyResultSet
 from django.db import connection, transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet, prefetch_related_objects
 
-from campaigns import lanes
-from campaigns.models import Campaign, CampaignState
+from campaigns import lanes, sender_choice
+from campaigns.models import Campaign, CampaignState, Sender
 from contacts.models import Contact, ListMembership
 from contacts.segments import joining, rules
 from smsdesk.errors import Invalid
@@ -67,11 +67,11 @@ def take_range(campaign: Campaign, *, now: datetime) -> bool:
     The range moves in the same commit as its rows, and a person who has a row keeps that one. Raises `Invalid`
     where a segment's rule can no longer be followed.
     """
-    assert campaign.sender is not None  # launch refuses a campaign without sender
-    lanes.ensure(campaign.sender)
+    for sender in sender_choice.senders(campaign):
+        lanes.ensure(sender)
     with transaction.atomic():
         fresh = (
-            Campaign.objects.select_for_update(no_key=True)
+            Campaign.objects.select_for_update(no_key=True, skip_locked=True)  # nobody queues up to do it once more
             .filter(pk=campaign.pk, state=CampaignState.PREPARING)
             .first()
         )
@@ -139,30 +139,58 @@ def _insert(campaign: Campaign, *, low: int, high: int, now: datetime) -> tuple[
     """(people of the range, rows made): fewer rows where somebody has one already."""
     if campaign.sender is None or campaign.brand_id is None:
         raise Invalid("no_sender", "A campaign needs a brand and a sender.", field="sender")
-    new_id = "gen_random_uuid()" if connection.vendor == "postgresql" else "lower(hex(randomblob(16)))"
     people = range_of(campaign, at=campaign.audience_at or now, low=low, high=high)
     try:
-        chosen, parameters = people.values_list("id", "subscriber_key", "phone").query.sql_with_params()
+        source, parameters = _with_lanes(people, campaign, campaign.sender)
     except EmptyResultSet:
         return 0, 0
     adapt = connection.ops.adapt_datetimefield_value
     first = [
-        *(campaign.purpose, campaign.brand_id, campaign.pk, campaign.sender_id),
+        *(campaign.purpose, campaign.brand_id, campaign.pk),
         *(adapt(campaign.send_at or now), adapt(campaign.send_by) if campaign.send_by else None),
         *(False, adapt(now)),
     ]
-    lane = [campaign.sender_id, campaign.sender.lanes.count()]
     wanted = people.count()
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO campaigns_outboundmessage (public_id, kind, purpose, brand_id, campaign_id, contact_id, "
             "subscriber_key, phone, sender_id, lane_id, priority, state, due_at, send_by, waiting_for, code, text, "
             "compliance_kind, body, encoding, submit_no, attempts, gateway_id, outcome_open, error_code, "
-            f"error_class, created_at) SELECT {new_id}, 'campaign', %s, %s, %s, c.id, c.subscriber_key, c.phone, "
-            "%s, "
+            f"error_class, created_at) SELECT {_new_id()}, 'campaign', %s, %s, %s, c.id, "
+            "c.subscriber_key, c.phone, l.sender_id, "
             "l.id, 50, 'queued', %s, %s, '', '', '', '', '', '', 0, 0, '', %s, '', '', %s "
-            f"FROM ({chosen}) AS c JOIN campaigns_lane l ON l.sender_id = %s AND l.number = c.id %% %s "
-            "ORDER BY c.id ON CONFLICT DO NOTHING",
-            [*first, *parameters, *lane],
+            f"FROM {source} "
+            "ORDER BY c.id ON CONFLICT (campaign_id, subscriber_key) "
+            "WHERE campaign_id IS NOT NULL AND kind = 'campaign' DO NOTHING",
+            [*first, *parameters],
         )
         return wanted, cursor.rowcount
+
+
+def _with_lanes(people: "QuerySet[Contact]", campaign: Campaign, own: Sender) -> tuple[str, list[Any]]:
+    """SQL of the people (c), each with the lane of their sender (l), and its parameters."""
+    which = sender_choice.of_contacts(campaign)
+    if which is None:
+        chosen, parameters = people.values_list("id", "subscriber_key", "phone").query.sql_with_params()
+        lane = "l.sender_id = %s AND l.number = c.id %% %s"
+        return f"({chosen}) AS c JOIN campaigns_lane l ON {lane}", [*parameters, own.pk, own.lanes.count()]
+    routed = people.annotate(sent_from=which).values_list("id", "subscriber_key", "phone", "sent_from")
+    chosen, parameters = routed.query.sql_with_params()
+    return (
+        # Materialized, or the choice would be worked out anew wherever it is named.
+        f"(WITH chosen AS MATERIALIZED ({chosen}) SELECT * FROM chosen) AS c "
+        "JOIN (SELECT sender_id, COUNT(*) AS lanes FROM campaigns_lane GROUP BY sender_id) AS n "
+        "ON n.sender_id = c.sent_from "
+        "JOIN campaigns_lane l ON l.sender_id = c.sent_from AND l.number = c.id %% n.lanes",
+        [*parameters],
+    )
+
+
+def _new_id() -> str:
+    """SQL of a public id that begins with the time (UUIDv7), so that neighbours stand together in its index."""
+    if connection.vendor == "postgresql":
+        moment = "lpad(to_hex((extract(epoch FROM statement_timestamp()) * 1000)::bigint), 12, '0')"
+        begin = f"(SELECT substr({moment}, 1, 8) || '-' || substr({moment}, 9) || '-7')"  # worked out once for all
+        return f"({begin} || substr(gen_random_uuid()::text, 16))::uuid"
+    moment = "printf('%%012x', CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER))"
+    return f"{moment} || '7' || substr(lower(hex(randomblob(16))), 14)"

@@ -10,7 +10,7 @@ import structlog
 from django.conf import settings
 
 from campaigns import accounts
-from campaigns.models import CarrierOptOut, GatewayAccount, OutboundMessage
+from campaigns.models import CarrierOptOut, GatewayAccount, TakenMessage
 
 log = structlog.get_logger(__name__)
 
@@ -46,6 +46,6 @@ def _is_much(count: int, account_id: int, *, since: datetime) -> bool:
     share = settings.CARRIER_OPT_OUTS_PERCENT
     if not share:
         return True
-    taken = OutboundMessage.objects.filter(accepted_at__gt=since, sender__account=account_id)
+    taken = TakenMessage.objects.filter(accepted_at__gt=since, message__sender__account=account_id)
     traffic = taken.order_by()[: count * 100 // share].count() + count
     return bool(count * 100 > share * traffic)

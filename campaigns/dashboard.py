@@ -10,10 +10,17 @@ from django.db.models.functions import TruncDate
 from django.urls import reverse
 from django.utils import timezone
 
-from campaigns import report_views, reports
-from campaigns.models import Campaign, CampaignState, GatewayAccount, OutboundMessage, OutboundState
+from campaigns import circuit, parking, report_views, reports, restoring
+from campaigns.models import (
+    Campaign,
+    CampaignState,
+    GatewayAccount,
+    MessageInMotion,
+    OutboundMessage,
+    OutboundState,
+)
 from smsdesk import dashboard
-from smsdesk.dashboard import Figure, Lesson, Link, Moment, Need, Progress, Series
+from smsdesk.dashboard import Alarm, Figure, Lesson, Link, Moment, Need, Progress, Series
 
 MONTH = timedelta(days=30)
 KEPT = 30  # seconds a count over many days is shown before it is made again
@@ -40,9 +47,9 @@ def sent(moment: Moment) -> Iterable[Figure]:
 @dashboard.needs.add(permission="campaigns.view_outboundmessage", order=10)
 def unsettled(moment: Moment) -> Iterable[Need]:
     messages = reverse("admin:campaigns_outboundmessage_changelist")
-    parked = OutboundMessage.objects.filter(state=OutboundState.PARKED)[:1000].count()
-    yield Need("Messages nobody can settle", parked, f"{messages}?state__exact=parked", "bad")
-    unknown = OutboundMessage.objects.filter(state=OutboundState.UNKNOWN)[:1000].count()
+    parked = parking.open_rows()[:1000].count()
+    yield Need("Parked: somebody must decide", parked, reverse("admin:campaigns_parked"), "bad")
+    unknown = MessageInMotion.objects.filter(state=OutboundState.UNKNOWN)[:1000].count()
     yield Need("Outcomes being looked up", unknown, f"{messages}?state__exact=unknown", "wait")
 
 
@@ -54,6 +61,28 @@ def halted(moment: Moment) -> Iterable[Need]:
         (CampaignState.PAUSED, "Paused campaigns"),
     ):
         yield Need(label, Campaign.objects.filter(state=state).count(), f"{campaigns}?state__exact={state}")
+
+
+@dashboard.alarms.add(permission="campaigns.view_campaign", order=10)
+def restored(moment: Moment) -> Iterable[Alarm]:
+    instance = restoring.held()
+    if instance is not None:
+        url = reverse("admin:campaigns_held")
+        yield Alarm("Nothing is sent: the desk is held.", instance.held_reason, url, "What to do")
+
+
+@dashboard.alarms.add(permission="campaigns.change_gatewayaccount", order=20)
+def accounts_stopped_by_machine(moment: Moment) -> Iterable[Alarm]:
+    stopped = GatewayAccount.objects.filter(paused_at__isnull=False, paused_by=None).order_by("paused_at")
+    for account in stopped[:MOST]:
+        yield Alarm(
+            f"Nothing is sent through {account.name}.",
+            f"{account.paused_reason} Its messages wait; none is failed.",
+            reverse("admin:campaigns_gatewayaccount_change", args=[account.pk]),
+            "Open the account",
+            "Let it send again",
+            reverse("admin:campaigns_gatewayaccount_resume", args=[account.pk]),
+        )
 
 
 @dashboard.needs.add(permission="campaigns.view_gatewayaccount", order=5)
@@ -71,6 +100,20 @@ def stopped_accounts(moment: Moment) -> Iterable[Need]:
             why=account.paused_reason,
             button="Let it send again" if may_resume else "",
             button_url=reverse("admin:campaigns_gatewayaccount_resume", args=[account.pk]),
+        )
+
+
+@dashboard.needs.add(permission="campaigns.view_gatewayaccount", order=6)
+def silent_accounts(moment: Moment) -> Iterable[Need]:
+    trying = GatewayAccount.objects.filter(circuit_until__isnull=False, paused_at=None).exclude(last_trouble="")
+    for account in trying.order_by("circuit_since")[:MOST]:
+        url = reverse("admin:campaigns_gatewayaccount_change", args=[account.pk])
+        yield Need(
+            f"{account.name} does not answer",
+            1,
+            url,
+            why=circuit.sentence(account, now=moment.now),
+            word="no answer",
         )
 
 

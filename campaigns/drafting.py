@@ -1,13 +1,13 @@
 """A campaign before it is launched: making one, copying one, and what its text may name."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
 
-from campaigns import rendering
+from campaigns import further_senders, rendering
 from campaigns.models import Campaign, CampaignState, Sender
 from contacts import people
 from contacts.models import Brand, Contact
@@ -37,19 +37,29 @@ def duplicate(campaign: Campaign, *, by: AbstractBaseUser) -> Campaign:
             restricted=campaign.restricted,
             min_age=campaign.min_age,
             when_capped=campaign.when_capped,
+            budget=campaign.budget,
             created_by_id=by.pk,
         )
         copy.include.set(campaign.include.all())
         copy.exclude.set(campaign.exclude.all())
         copy.include_segments.set(campaign.include_segments.all())
         copy.exclude_segments.set(campaign.exclude_segments.all())
+        further_senders.write(copy, further_senders.of(campaign))
     return copy
 
 
-def save(campaign: Campaign, *, values: Mapping[str, Any], lists: Mapping[str, Any], now: datetime) -> None:
-    """Write these fields, lists and segments of a draft; raises `WrongState` where it has been launched meanwhile.
+def save(
+    campaign: Campaign,
+    *,
+    values: Mapping[str, Any],
+    lists: Mapping[str, Any],
+    further: Sequence[further_senders.Serving] | None,
+    now: datetime,
+) -> None:
+    """Write these fields, lists and segments of a draft, and its further senders (None: as they are).
 
-    Conditional, and only the given columns: a step that was open for an hour cannot undo a launch.
+    Raises `WrongState` where it has been launched meanwhile. Conditional, and only the given columns: a step that
+    was open for an hour cannot undo a launch.
     """
     with transaction.atomic():
         drafts = Campaign.objects.filter(pk=campaign.pk, state=CampaignState.DRAFT)
@@ -61,6 +71,8 @@ def save(campaign: Campaign, *, values: Mapping[str, Any], lists: Mapping[str, A
             )
         for name, chosen in lists.items():
             getattr(campaign, name).set(chosen)
+        if further is not None:
+            further_senders.write(campaign, further)
 
 
 def check_fields(body: str) -> None:

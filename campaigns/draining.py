@@ -18,19 +18,23 @@ import uvloop
 from django.conf import settings
 from django.db import Error, connection
 
-from campaigns import accounts, batch, lanes, pulse, recording
+from campaigns import accounts, batch, budgets, circuit, lanes, pulse, recording, restoring, seats
 from campaigns.models import GatewayAccount
 from campaigns.times import TIMES
 from smsdesk import clock, clusters, processes
 from smsdesk.gateways import client
-from smsdesk.gateways.contract import Gateway, SenderAddress, SubmitBatch, SubmitResult
-from smsdesk.gateways.errors import ErrorClass
+from smsdesk.gateways.contract import Gateway, SubmitBatch, SubmitResult
+from smsdesk.gateways.errors import ErrorClass, GatewayError, Unreachable
 from smsdesk.models import Heartbeat
 
 log = structlog.get_logger(__name__)
 
 LOOK_AGAIN = 1.0  # seconds at most between two looks for work
 LEAST = 5  # rows of a batch, however slow the gateway
+BUSY = 0.7  # seconds of our own work after which a batch of more than FEW rows was too large
+FEW = 50
+SEARCH = 1.0  # seconds a lane is searched for somebody who may leave, before others get their turn
+CROWDED = 0.1  # seconds to wait where all that could be sent is of accounts that have their share of threads
 FRESH = 0.5  # seconds a list of candidate lanes is used
 
 
@@ -57,31 +61,36 @@ def drain(*, seconds: float | None = None) -> bool:
     """Send for a while. False when enough other processes do already. Heartbeats and heals meanwhile."""
     if not _sign_on():
         return False
+    if not restoring.check():
+        Heartbeat.objects.filter(name=_name()).delete()
+        return False
     stop = Stop(TIMES.drain if seconds is None else seconds)
     failures: deque[BaseException] = deque()
+    shared = seats.Seats(settings.SENDING_THREADS)
     threads = [
-        threading.Thread(target=_send, args=(stop, failures), name=f"lane-{n}", daemon=True)
+        threading.Thread(target=_send, args=(stop, failures, shared), name=f"lane-{n}", daemon=True)
         for n in range(settings.SENDING_THREADS)
     ]
     # By itself: a long snapshot or a slow lookup must not keep this thread from hearing that it shall end.
     threads.append(threading.Thread(target=_heal, args=(stop,), name="pulse", daemon=True))
-    for thread in threads:
-        thread.start()
-    try:
-        while not stop():
-            try:
-                _beat()
-                if clusters.is_stopping():
-                    stop.ask()
-            except Error as trouble:
-                log.warning("database_trouble", trouble=type(trouble).__name__)
-                connection.close()
-            stop.wait(LOOK_AGAIN)
-    finally:
-        stop.ask()
+    with processes.old_objects_uncollected():
         for thread in threads:
-            thread.join()
-        Heartbeat.objects.filter(name=_name()).delete()
+            thread.start()
+        try:
+            while not stop():
+                try:
+                    _beat()
+                    if clusters.is_stopping() or not restoring.check():
+                        stop.ask()
+                except Error as trouble:
+                    log.warning("database_trouble", trouble=type(trouble).__name__)
+                    connection.close()
+                stop.wait(LOOK_AGAIN)
+        finally:
+            stop.ask()
+            for thread in threads:
+                thread.join()
+            Heartbeat.objects.filter(name=_name()).delete()
     if failures:
         raise failures[0]
     return True
@@ -115,19 +124,18 @@ def _heal(stop: Stop) -> None:
         connection.close()
 
 
-def _send(stop: Stop, failures: deque[BaseException]) -> None:
+def _send(stop: Stop, failures: deque[BaseException], shared: seats.Seats) -> None:
     """One thread's life: win a lane, one batch, the next; a lost database is waited for."""
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            desk = _Desk(runner)
+            desk = _Desk(runner, shared)
             try:
                 while not stop():
                     try:
                         desk.turn(stop)
                     except Error as trouble:
                         log.warning("database_trouble", trouble=type(trouble).__name__)
-                        connection.close()
-                        stop.wait(LOOK_AGAIN)
+                        _come_back(stop)
                     except Exception:
                         # A fault of one lane: it keeps its lease and counts a failure, the other lanes go on.
                         log.exception("batch_failed")
@@ -142,32 +150,50 @@ def _send(stop: Stop, failures: deque[BaseException]) -> None:
         connection.close()
 
 
+def _come_back(stop: Stop) -> None:
+    """After trouble with the database: it may be another one by now, or have been set back."""
+    while not stop():
+        connection.close()
+        stop.wait(LOOK_AGAIN)
+        try:
+            if not restoring.check():
+                stop.ask()
+            return
+        except Error as trouble:
+            log.warning("database_trouble", trouble=type(trouble).__name__)
+
+
 class Appetite:
-    """How many rows a batch of one account may have so that all its calls begin in time.
+    """How many rows a batch of one account may have so that all its calls begin in time, and it is over soon.
 
     A gateway that answers slowly cannot begin 200 calls in the second before the deadline: what it handed back
-    was too much. It grows again while nothing is.
+    was too much. So is what keeps this machine busy for long: a reply or a pause waits behind it. It grows again
+    while nothing is.
     """
 
     def __init__(self) -> None:
-        self.most = batch.MOST
+        self.most = batch.MOST_WITH_LOOKUP
 
-    def learn(self, results: Sequence[SubmitResult]) -> None:
+    def learn(self, results: Sequence[SubmitResult], *, busy: float = 0.0) -> None:
+        """`busy`: seconds that reading, judging and recording took, which shrink with the batch."""
         late = sum(r.error is not None and r.error.error_class is ErrorClass.NOTHING_WRITTEN for r in results)
         if late:
             self.most = max(LEAST, len(results) - late)
+        elif busy > BUSY and len(results) > FEW:
+            self.most = max(FEW, min(self.most, len(results) * 3 // 4))
         else:
-            self.most = min(batch.MOST, self.most + LEAST)
+            self.most = min(batch.MOST_WITH_LOOKUP, self.most + LEAST)
 
 
 class _Desk:
     """A thread's loop, HTTP sessions and list of candidate lanes."""
 
-    def __init__(self, runner: asyncio.Runner) -> None:
+    def __init__(self, runner: asyncio.Runner, shared: seats.Seats) -> None:
         self._runner = runner
+        self._seats = shared
         self._gateways: dict[int, tuple[object, Gateway, aiohttp.ClientSession]] = {}
         self._appetites: defaultdict[int, Appetite] = defaultdict(Appetite)
-        self._candidates: deque[int] = deque()
+        self._candidates: deque[lanes.Candidate] = deque()
         self._looked_at = 0.0
 
     def turn(self, stop: Stop) -> None:
@@ -175,45 +201,72 @@ class _Desk:
         if not self._candidates or time.monotonic() - self._looked_at > FRESH:
             self._candidates = deque(lanes.candidates())
             self._looked_at = time.monotonic()
+            self._seats.seen({one.account_id for one in self._candidates})
         if not self._candidates:
             wait = lanes.earliest()
             stop.wait(LOOK_AGAIN if wait is None else max(0.01, min(wait, LOOK_AGAIN)))
             return
-        won = lanes.win(self._candidates.popleft())
-        if won is not None:
-            self._one_batch(won)
+        first = next((one for one in self._candidates if self._seats.is_free(one.account_id)), None)
+        if first is None:
+            self._candidates.clear()
+            stop.wait(CROWDED)
+            return
+        with self._seats.taken(first.account_id) as has_seat:
+            if has_seat and (together := lanes.win(self._choose(first))):
+                self._one_batch(together, stop)
 
-    def _one_batch(self, won: lanes.Won) -> None:
+    def _choose(self, first: lanes.Candidate) -> list[int]:
+        """A lane with others of its kind; they are no candidates any more."""
+        chosen = [first]
+        for other in self._candidates:
+            if len(chosen) < lanes.TOGETHER and other is not first and other.may_join(first):
+                chosen.append(other)
+        self._candidates = deque(one for one in self._candidates if one not in chosen)
+        return [one.lane_id for one in chosen]
+
+    def _one_batch(self, together: Sequence[lanes.Won], stop: Stop) -> None:
+        account_id = together[0].account_id
+        begun = time.monotonic()
+        until = begun + SEARCH
+        looked_at = 1
+        work: batch.Batch | None = None
         try:
-            work = batch.read(won, most=self._appetites[won.account_id].most)
-            gateway = self._connected(work, won)
-            if gateway is None:
-                return
-            submitted = batch.submit(work) if work.rows else None
+            while True:
+                work = batch.read(together, most=self._appetites[account_id].most, at_least=looked_at)
+                gateway = self._connected(work)
+                if gateway is None:
+                    return
+                submitted = batch.submit(work) if work.rows else None
+                if submitted is not None or not work.rows or work.is_lost or work.goes_alone:
+                    break
+                # All of them wait or may not leave: a slow sender looks at more for the one it may send now.
+                if work.spent or stop() or time.monotonic() > until:
+                    break
+                looked_at = min(batch.MOST, 4 * max(looked_at, len(work.rows) // len(together)))
         except Error:
             # A lock not got, a connection lost, perhaps at the commit: nothing was called.
             connection.close()
-            batch.undo(won)
+            batch.undo(together, rows=work.rows if work else ())
             raise
         if submitted is None:
-            lanes.slow(won, seconds=0.0)
+            circuit.release(together[0])
+            lanes.slow(together, seconds=0.0)
+            budgets.pause_spent(work.spent)
             return
-        order = SubmitBatch(
-            items=submitted.items,
-            sender=SenderAddress(value=work.sender.value, kind=work.sender.kind),
-            callback_url=f"{accounts.hook_base(work.sender.account)}status/",
-        )
-        results = self._runner.run(gateway.submit(order, deadline=submitted.deadline))
-        self._appetites[won.account_id].learn(results)
-        recording.record(results, submitted.rows, won=won, sender=work.sender, planned=work.parts)
+        called = time.monotonic()
+        results = self._runner.run(_call(gateway, work, submitted))
+        answered = time.monotonic()
+        recording.record(results, submitted.rows, work=work)
+        busy = time.monotonic() - begun - (answered - called)
+        self._appetites[account_id].learn(results, busy=busy)
+        budgets.pause_spent(work.spent)
 
-    def _connected(self, work: batch.Batch, won: lanes.Won) -> Gateway | None:
-        """The account's adapter, ready to write; None where it cannot be used, and the lane is given back."""
-        account = work.sender.account
+    def _connected(self, work: batch.Batch) -> Gateway | None:
+        """The account's adapter, ready to write; None where it cannot be used, and the lanes are given back."""
+        account, together = work.account, work.together
         try:
             gateway = self._gateway(account)
-            # Before submit, so that a slow handshake is not taken from the second the first byte has.
-            trouble = self._runner.run(gateway.connect(len(work.rows))) if work.rows else None
+            trouble = self._handshake(gateway, len(work.rows)) if work.rows else None
         except Error:
             raise
         except Exception as fault:
@@ -221,13 +274,26 @@ class _Desk:
             log.exception("account_unusable", account=account.pk)
             reason = f"This account cannot be used: {fault}"
             accounts.pause(account.pk, reason=reason, now=clock.database_now())
-            lanes.slow(won, seconds=0.0)
+            circuit.release(together[0])
+            lanes.slow(together, seconds=0.0)
             return None
         if trouble is not None:
             log.warning("gateway_unreachable", account=account.pk, code=trouble.code)
-            lanes.slow(won, seconds=trouble.retry_after or 5.0)
+            circuit.learn([trouble], won=together[0])
+            lanes.slow(together, seconds=trouble.retry_after or 5.0)
             return None
         return gateway
+
+    def _handshake(self, gateway: Gateway, calls: int) -> GatewayError | None:
+        """The trouble, or None. Before submit: a slow one must not use up the second the first byte has."""
+        try:
+            return self._runner.run(gateway.connect(calls))
+        except ValueError:  # an address that is none
+            raise
+        except Exception:
+            # Nobody's fault that a person could mend, and perhaps gone in a minute: the circuit tries it again.
+            log.exception("connect_failed")
+            return Unreachable("connect_failed", "Connecting to the gateway failed, nothing was written.")
 
     def _gateway(self, account: GatewayAccount) -> Gateway:
         key = (account.kind, account.base_url, account.credentials, account.max_calls)
@@ -251,3 +317,10 @@ class _Desk:
 
 async def _open(account: GatewayAccount) -> aiohttp.ClientSession:
     return client.session(calls=account.max_calls, time_scale=settings.TIME_SCALE)
+
+
+async def _call(gateway: Gateway, work: batch.Batch, submitted: batch.Submitted) -> list[SubmitResult]:
+    """What the gateway says of each row."""
+    callback = f"{accounts.hook_base(work.account)}status/"
+    order = SubmitBatch(submitted.items(), callback)
+    return await gateway.submit(order, deadline=submitted.deadline)

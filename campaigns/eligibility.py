@@ -3,6 +3,7 @@
 One way for all: the send path under the contacts' locks, the waterfall before launch, the contact page, the API.
 """
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -31,6 +32,10 @@ SENTENCES = {
     "TRIES_USED_UP": "The gateway could not be reached in {attempts} attempts.",
     "NOT_SEEN": "The gateway never saw this message; it was not sent again by machine.",
     "NO_PROOF": "Nobody can tell whether this message was sent.",
+    "RESTORED": "The database was restored from a backup; nobody can tell whether this had been sent by then.",
+    "TREATED_AS_SENT": "Nobody could tell whether it was sent; a person decided that it counts as sent.",
+    "CLOSED": "Nobody can tell whether it was sent; a person decided to leave it at that.",
+    "SENT_AGAIN": "Nobody can tell whether it was sent; a person sent it again as another message.",
 }
 
 
@@ -49,8 +54,11 @@ class Leaving(Protocol):
     created_at: datetime
     outcome_open: bool
     submitted_at: datetime | None
+    lane_id: int
+    sender_id: int
     person: Person
     body: str
+    parts: int
     refusal: str
     missing: tuple[str, ...]
 
@@ -116,16 +124,30 @@ def explain(
     return permission.judge(gathering.facts_about(contact, context=context, at=at, body=body), at)
 
 
-def decide(rows: Sequence[Leaving], *, sender: Sender, present: Collection[int], at: datetime) -> list[Decision]:
-    """The authoritative decision on each row; the caller holds the locks of the contacts in `present`."""
+def decide(
+    rows: Sequence[Leaving],
+    *,
+    senders: Mapping[int, Sender],
+    present: Collection[int],
+    room: Mapping[int, float],
+    at: datetime,
+) -> list[Decision]:
+    """The authoritative decision on each row; the caller holds the locks of the contacts in `present`.
+
+    Those behind the last one that `room` (in parts, by lane) lets leave are left alone.
+    """
     sending = Campaign.objects.filter(state=CampaignState.SENDING).in_bulk(
         {row.campaign_id for row in rows if row.campaign_id}
     )
-    judging = _Judging(sender, sending=sending, at=at)
+    judging = _Judging(senders, sending=sending, at=at)
     judging.gather([row for row in rows if row.contact_id in present])
-    decisions = []
+    decisions: list[Decision] = []
+    left: Counter[int] = Counter()
+    full: set[int] = set()
     for row in rows:
-        if row.campaign_id and row.campaign_id not in sending:
+        if left[row.lane_id] and left[row.lane_id] + row.parts > room[row.lane_id]:
+            full.add(row.lane_id)
+        if row.lane_id in full or (row.campaign_id and row.campaign_id not in sending):
             decisions.append(_LEFT_ALONE)
         elif row.contact_id not in present:
             decisions.append(_gone(row.subscriber_key, at))
@@ -133,18 +155,20 @@ def decide(rows: Sequence[Leaving], *, sender: Sender, present: Collection[int],
             decisions.append(_blocked(row.refusal, at, detail={"fields": ", ".join(row.missing)}))
         else:
             decisions.append(judging.decide(row))
+            left[row.lane_id] += row.parts if decisions[-1].may_leave else 0
     return decisions
 
 
 class _Judging:
-    """Contexts are shared by the rows of a batch that have the same purpose, end and campaign."""
+    """Contexts are shared by the rows of a batch that have the same sender, purpose, end and campaign."""
 
-    def __init__(self, sender: Sender, *, sending: Mapping[int, Campaign], at: datetime) -> None:
-        self._sender = sender
-        self._brand = Brand.objects.get(pk=sender.brand_id)  # as it is now: its switch may have been turned
+    def __init__(self, senders: Mapping[int, Sender], *, sending: Mapping[int, Campaign], at: datetime) -> None:
+        self._senders = senders
+        # As they are now: a switch may have been turned.
+        self._brands = Brand.objects.in_bulk({sender.brand_id for sender in senders.values()})
         self._sending = sending
         self._at = at
-        self._contexts: dict[tuple[str, datetime | None, int | None], facts.Context] = {}
+        self._contexts: dict[tuple[int, str, datetime | None, int | None], facts.Context] = {}
         self._known = gathering.Known({})
         self._leading_out: set[int] = set()  # rows whose text carries the person's own way out
         self._version = gathering.rules_version()
@@ -158,7 +182,9 @@ class _Judging:
         by_hand = {
             row.id: (row.contact_id, row.body)
             for row in rows
-            if row.contact_id and not row.campaign_id and _needs_way_out(self._sender.kind, row.purpose)
+            if row.contact_id
+            and not row.campaign_id
+            and _needs_way_out(self._senders[row.sender_id].kind, row.purpose)
         }
         self._leading_out = preference_links.leading_out(by_hand, now=self._at) if by_hand else set()
 
@@ -193,12 +219,14 @@ class _Judging:
         return Decision(may_leave, verdict.code, until, record)
 
     def _context(self, row: Leaving) -> facts.Context:
-        key = (row.purpose, row.send_by, row.campaign_id)
+        key = (row.sender_id, row.purpose, row.send_by, row.campaign_id)
         known = self._contexts.get(key)
         if known is None:
             campaign = self._sending.get(row.campaign_id) if row.campaign_id else None
+            sender = self._senders[row.sender_id]
+            brand = self._brands[sender.brand_id]
             known = self._contexts[key] = context_of(
-                self._sender, purpose=row.purpose, brand=self._brand, send_by=row.send_by, campaign=campaign
+                sender, purpose=row.purpose, brand=brand, send_by=row.send_by, campaign=campaign
             )
         return known
 

@@ -4,6 +4,7 @@ By the gateway's own code where we know it (Twilio: its error dictionary; Infobi
 by our class of error (`smsdesk/gateways/errors.py`).
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from campaigns.models import GatewayKind
@@ -87,9 +88,15 @@ _UNKNOWN = Words("The gateway gave no reason we know.", "Look the code up with t
 
 def explain(gateway: str, code: str, error_class: str) -> Words:
     """Cause and advice; `gateway` is a `GatewayKind`, `error_class` an `ErrorClass` or ""."""
-    known = _BY_CODE.get(gateway, {}).get(code)
-    if known is not None:
-        return known
+    return explain_of_any([gateway], code, error_class)
+
+
+def explain_of_any(gateways: Sequence[str], code: str, error_class: str) -> Words:
+    """Where it may come from several: by the first whose own code it is."""
+    for gateway in gateways:
+        known = _BY_CODE.get(gateway, {}).get(code)
+        if known is not None:
+            return known
     try:
         return _BY_CLASS.get(ErrorClass(error_class), _UNKNOWN)
     except ValueError:

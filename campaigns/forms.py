@@ -7,9 +7,10 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.db.models import Q
 from django.utils import timezone
 
-from campaigns import audience, drafting, lint, rendering
+from campaigns import drafting, lint, rendering
 from campaigns.models import Campaign, CampaignState, GatewayAccount, Sender, SenderKind
 from contacts.models import Purpose, WhenCapped
 from smsdesk import sms_text
@@ -27,61 +28,6 @@ class NewForm(forms.Form):
 class SenderField(forms.ModelChoiceField[Sender]):
     def label_from_instance(self, obj: Sender) -> str:
         return f"{obj.value} ({obj.get_kind_display()}, {obj.brand})"
-
-
-class AudienceForm(forms.ModelForm[Campaign]):
-    """Who speaks, from where, why, and to whom."""
-
-    purpose = forms.ChoiceField(
-        choices=PURPOSES,
-        widget=forms.RadioSelect,
-        initial=Purpose.MARKETING,
-        help_text="Marketing needs consent to marketing; transactional is about something people asked for.",
-    )
-    sender = SenderField(queryset=Sender.objects.select_related("brand").order_by("brand__name", "value"))
-
-    class Meta:
-        model = Campaign
-        fields = [
-            *("name", "brand", "sender", "purpose"),
-            *("include", "include_segments", "exclude", "exclude_segments"),
-        ]
-        labels = {
-            "include": "Send to lists",
-            "include_segments": "Send to segments",
-            "exclude": "Don't send to lists",
-            "exclude_segments": "Don't send to segments",
-        }
-        widgets = dict.fromkeys(labels, forms.CheckboxSelectMultiple)
-        help_texts = {
-            "include": "People in more than one list or segment get one message.",
-            "include_segments": "Whoever fits a segment when the campaign begins belongs to it.",
-        }
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        for name in ("brand", "sender"):
-            self.fields[name].required = True
-
-    def clean(self) -> dict[str, Any]:
-        cleaned = super().clean() or {}
-        brand, sender = cleaned.get("brand"), cleaned.get("sender")
-        if brand and sender and sender.brand_id != brand.pk:
-            own = ", ".join(Sender.objects.filter(brand=brand).values_list("value", flat=True)[:10])
-            self.add_error(
-                "sender",
-                f"{sender} belongs to another brand. "
-                + (f"Senders of {brand}: {own}." if own else f"{brand} has no sender yet: add one under Senders."),
-            )
-        included, excluded = (
-            {one for name in names for one in cleaned.get(name) or []}
-            for names in (audience.INCLUDED, audience.EXCLUDED)
-        )
-        if not included and "include" not in self.errors:
-            self.add_error("include", "Choose at least one list or segment.")
-        if included and included <= excluded:
-            self.add_error("exclude", "Everything chosen is also excluded, so nobody is left. Take one out here.")
-        return cleaned
 
 
 class MessageForm(forms.ModelForm[Campaign]):
@@ -123,8 +69,9 @@ class ScheduleForm(forms.ModelForm[Campaign]):
 
     class Meta:
         model = Campaign
-        fields = ["begin", "send_at", "latest_start", "send_by", "when_capped"]
+        fields = ["begin", "send_at", "latest_start", "send_by", "when_capped", "budget"]
         labels = {
+            "budget": "Budget in parts",
             "send_at": "Begin at",
             "latest_start": "Latest start",
             "send_by": "End of the offer",
@@ -133,6 +80,8 @@ class ScheduleForm(forms.ModelForm[Campaign]):
         help_texts = {
             "latest_start": "If it has not begun by then, because no worker was running, it waits for you instead.",
             "send_by": "From then on nothing leaves; who would have to wait longer is skipped.",
+            "budget": "A long text takes several parts. Before it would use more, the campaign pauses itself and "
+            "waits for you. Empty: no budget.",
         }
         widgets = {
             name: forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M")
@@ -222,8 +171,8 @@ class SenderForm(forms.ModelForm[Sender]):
     class Meta:
         model = Sender
         fields = [
-            "value", "kind", "brand", "account", "country", "registered_in", "parts_per_second", "is_registered",
-            "is_default",
+            "value", "kind", "brand", "account", "country", "registered_in", "parts_per_second", "daily_cap",
+            "day_zone", "is_registered", "is_default",
         ]  # fmt: skip
         help_texts = {
             "value": "A number like +12125550123, a short code of 3 to 8 digits, or a name of 1 to 11 characters.",
@@ -259,7 +208,8 @@ class SenderForm(forms.ModelForm[Sender]):
         changed = [name for name in ("value", "kind", "brand", "account") if name in self.changed_data]
         if not self.instance.pk or not changed:
             return
-        used = Campaign.objects.filter(sender=self.instance).exclude(state=CampaignState.DRAFT).first()
+        launched = Campaign.objects.exclude(state=CampaignState.DRAFT)
+        used = launched.filter(Q(sender=self.instance) | Q(further_senders__sender=self.instance)).first()
         for name in changed if used else ():
             self.add_error(name, f"The campaign “{used}” uses this sender as it is. Add another sender instead.")
 

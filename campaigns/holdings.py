@@ -7,7 +7,7 @@ from typing import Any
 from django.db.models import Exists, F, OuterRef, QuerySet
 
 from campaigns import sending
-from campaigns.models import CarrierOptOut, DeliveryEvent, OutboundMessage, OutboundState
+from campaigns.models import CarrierOptOut, DeliveryEvent, OutboundMessage, OutboundState, Settlement
 from contacts import belonging, holdings, retention, testimony
 from contacts.holdings import Holding, Record, Traces
 from contacts.models import ConsentEvidence, ConsentSource, ConsentState, Contact, ContactImport, Suppression
@@ -70,6 +70,7 @@ def clear(rows: "QuerySet[OutboundMessage]") -> int:
     found = [(pk, _bare(verdict)) for pk, verdict in rows.values_list("pk", "verdict")]
     ids = [pk for pk, _ in found]
     DeliveryEvent.objects.filter(message__in=ids).update(raw={})
+    Settlement.objects.filter(message__in=ids).update(reason="(erased)")
     bulk_sql.update_rows(OutboundMessage, columns=("verdict",), rows=found)
     OutboundMessage.objects.filter(pk__in=ids).update(phone="", body="", text="", evidence=None, contact=None)
     return len(ids)

@@ -11,10 +11,10 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Coalesce
 
-from campaigns import audience, lint, sending, states
-from campaigns.models import Campaign, CampaignState, OutboundMessage, OutboundState
+from campaigns import audience, further_senders, lint, sending, states
+from campaigns.models import Campaign, CampaignState, MessageInMotion, OutboundMessage, OutboundState
 from contacts.models import Purpose
-from smsdesk import transitions, wakeups
+from smsdesk import failpoints, transitions, wakeups
 from smsdesk.errors import DomainError, Invalid, WrongState
 
 log = structlog.get_logger(__name__)
@@ -39,12 +39,12 @@ def approve(campaign: Campaign, *, by: AbstractBaseUser | None, now: datetime) -
 def _begin(
     campaign: Campaign, verb: str, *, origin: CampaignState, by: AbstractBaseUser | None, now: datetime
 ) -> Campaign:
-    found = problems(campaign, now=now)
-    if found:
-        raise found[0]
+    _refuse_problems(campaign, now=now)
     with transaction.atomic():
         # Under the lock: a step of the wizard that is saved just now is either in what is frozen, or refused.
         locked = Campaign.objects.select_for_update(no_key=True).get(pk=campaign.pk)
+        if locked.updated_at != campaign.updated_at and locked.state == origin:
+            _refuse_problems(locked, now=now)  # somebody has saved a step since it was read
         _move(
             campaign,
             verb,
@@ -55,6 +55,7 @@ def _begin(
         )
         if campaign.send_at is None or campaign.send_at <= now:
             wakeups.wake("campaigns.tasks.tick")
+        failpoints.hit("launch.before_commit")
     log.info("campaign_launched", campaign=campaign.ref, by=getattr(by, "pk", None))
     return campaign
 
@@ -73,6 +74,19 @@ def pause(campaign: Campaign, *, by: AbstractBaseUser | None, now: datetime, rea
     return campaign
 
 
+def pause_itself(campaign_id: int, *, reason: str, now: datetime) -> bool:
+    """By machine, while it is sending; False where somebody was faster."""
+    campaign = Campaign.objects.filter(pk=campaign_id, state=S.SENDING).first()
+    if campaign is None:
+        return False
+    try:
+        pause(campaign, by=None, now=now, reason=reason)
+    except WrongState:
+        return False
+    log.error("campaign_paused_itself", campaign=campaign.ref)
+    return True
+
+
 def resume(campaign: Campaign, *, by: AbstractBaseUser | None, now: datetime) -> Campaign:
     """Back to where it was: sending, preparing, or waiting for its time."""
     with transaction.atomic():
@@ -82,7 +96,11 @@ def resume(campaign: Campaign, *, by: AbstractBaseUser | None, now: datetime) ->
             to = S.PREPARING
         else:
             to = S.SCHEDULED
-        _move(campaign, "resume", origins=(S.PAUSED,), to=to, changes={"paused_reason": ""}, now=now)
+        changes = {"paused_reason": "", "strikes": 0, "watched_until": None}
+        # Those somebody has looked at count no more. Locked in the order of a batch: answers, senders, campaign.
+        campaign.answer_counts.all().delete()
+        campaign.further_senders.update(strikes=0)
+        _move(campaign, "resume", origins=(S.PAUSED,), to=to, changes=changes, now=now)
         wakeups.wake("campaigns.tasks.tick")
         sending.wake_all()
     log.info("campaign_resumed", campaign=campaign.ref, by=getattr(by, "pk", None))
@@ -124,6 +142,7 @@ def problems(campaign: Campaign, *, now: datetime) -> list[DomainError]:
                 cure="Choose a sender of the campaign's brand.",
             )
         )
+    found.extend(further_senders.problems(campaign))
     if not campaign.body.strip():
         found.append(_missing("body", "Write the message."))
     else:
@@ -136,6 +155,11 @@ def problems(campaign: Campaign, *, now: datetime) -> list[DomainError]:
     found.extend(_problems_of_time(campaign, now=now))
     found.extend(_problems_of_purpose(campaign))
     return found
+
+
+def _refuse_problems(campaign: Campaign, *, now: datetime) -> None:
+    if found := problems(campaign, now=now):
+        raise found[0]
 
 
 def _problems_of_time(campaign: Campaign, *, now: datetime) -> list[DomainError]:
@@ -212,7 +236,7 @@ def prepare_due(*, now: datetime) -> None:
     for campaign in Campaign.objects.filter(state=S.PREPARING).select_related("sender"):
         try:
             while not audience.take_range(campaign, now=now):
-                pass
+                failpoints.hit("launch.between_ranges")
         except Invalid as error:
             pause(campaign, by=None, now=now, reason=f"Its audience cannot be made. {error.sentence()}")
             continue
@@ -230,19 +254,22 @@ def begin_sending(campaign: Campaign, *, now: datetime) -> bool:
 
 def finish_done(*, now: datetime) -> int:
     """`sending → finished` once none of its rows can still change by our doing."""
-    open_rows = OutboundMessage.objects.filter(campaign=OuterRef("pk"), state__in=states.OPEN)
+    waiting = MessageInMotion.objects.filter(campaign=OuterRef("pk"), state=OutboundState.QUEUED)
+    leaving = MessageInMotion.objects.filter(campaign=OuterRef("pk"), state=OutboundState.SUBMITTING)
+    asked_for = MessageInMotion.objects.filter(campaign=OuterRef("pk"), state=OutboundState.UNKNOWN)
     return (
         Campaign.objects.filter(state=S.SENDING)
-        .exclude(Exists(open_rows))
+        # One each, because each has an index of its own.
+        .exclude(Exists(waiting) | Exists(leaving) | Exists(asked_for))
         .update(state=S.FINISHED, finished_at=now, updated_at=now)
     )
 
 
 def sweep_cancelled(*, now: datetime) -> int:
     """The waiting rows of cancelled campaigns follow, a page at a time; what may have left is parked."""
-    rows = OutboundMessage.objects.filter(campaign__state=S.CANCELLED, state=OutboundState.QUEUED)
+    waiting = MessageInMotion.objects.filter(state=OutboundState.QUEUED, campaign__state=S.CANCELLED)
     swept = 0
-    while page := list(rows.order_by("pk").values_list("pk", flat=True)[:CANCEL_PAGE]):
+    while page := list(waiting.values_list("message", flat=True)[:CANCEL_PAGE]):
         swept += _cancel_rows(page, now=now)
     return swept
 

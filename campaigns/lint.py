@@ -5,9 +5,9 @@ Sources: compliance notes, section 6 (CTIA, 47 CFR 64.1200, PECR 22, carriers' c
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from campaigns import preference_links, rendering
+from campaigns import preference_links, rendering, sender_choice
 from campaigns.models import Campaign, Sender, SenderKind
 from contacts import routes, wording
 from contacts.models import Brand, Purpose
@@ -40,28 +40,50 @@ class Finding:
 
 
 def check(campaign: Campaign, *, body: str) -> list[Finding]:
-    """Findings on `body` (Liquid that compiles) for this brand, sender and purpose; blocking ones first."""
+    """Findings on `body` (Liquid that compiles) for this brand, purpose and its senders; blocking ones first.
+
+    One that does not hold for all of several senders says for which.
+    """
     if not body.strip():
         return []
-    folded = wording.fold(sample(body, brand=campaign.brand))
-    found = [
-        *_links(folded),
-        *_identity(folded, campaign),
-        *_way_out(folded, campaign, links_out=rendering.links_out(body)),
-        *_declared(folded, campaign),
-        *_route(campaign.sender),
+    reaches = sender_choice.reaches(campaign)
+    found: dict[Finding, list[str]] = {}
+    for reach in reaches:
+        folded = wording.fold(sample(body, brand=campaign.brand, country=_example(reach)))
+        own = [
+            *_links(folded),
+            *_identity(folded, campaign, reach.sender),
+            *_way_out(folded, campaign, reach.sender, links_out=rendering.links_out(body)),
+            *_declared(folded, campaign),
+            *_route(reach),
+        ]
+        for finding in dict.fromkeys(own):
+            found.setdefault(finding, []).append(str(reach.sender))
+    told = [
+        finding if len(names) == len(reaches) else replace(finding, message=_named(finding.message, names))
+        for finding, names in found.items()
     ]
-    return sorted(found, key=lambda finding: not finding.is_blocking)
+    return sorted(told, key=lambda finding: not finding.is_blocking)
 
 
-def sample(body: str, *, brand: Brand | None) -> str:
+def _example(reach: sender_choice.Reach) -> str:
+    """A country this sender sends to, for a text that asks for it; "" where none comes to mind."""
+    likely = ("US", *((reach.sender.country,) if reach.sender else ()), *reach.countries)
+    return next(filter(reach.includes, likely), "")
+
+
+def _named(message: str, names: list[str]) -> str:
+    return message if len(names) == 1 and names[0] in message else f"From {', '.join(names)}: {message}"
+
+
+def sample(body: str, *, brand: Brand | None, country: str) -> str:
     """The text with every field filled in, or as it stands where that fails."""
     template = rendering.compile(body)
     names = [name.removeprefix("attributes.") for name in template.fields]
     contact = {
         "name": "Alex Doe",
         "external_id": "1001",
-        "country": "US",
+        "country": country,
         "language": "en",
         "attributes": {name: name for name in names},
     }
@@ -86,8 +108,8 @@ def _links(folded: str) -> list[Finding]:
     return [Finding("CONTENT_PUBLIC_SHORTENER", message, "Use the full address of your own site.", True)]
 
 
-def _identity(folded: str, campaign: Campaign) -> list[Finding]:
-    brand, sender = campaign.brand, campaign.sender
+def _identity(folded: str, campaign: Campaign, sender: Sender | None) -> list[Finding]:
+    brand = campaign.brand
     if campaign.purpose != Purpose.MARKETING or brand is None or wording.names(folded, brand=brand.name):
         return []
     if sender is not None and sender.kind == SenderKind.ALPHANUMERIC:
@@ -96,9 +118,8 @@ def _identity(folded: str, campaign: Campaign) -> list[Finding]:
     return [Finding("CONTENT_NO_BRAND", message, f"Begin with “{brand.name}:” or {{{{ brand }}}}.", True)]
 
 
-def _way_out(folded: str, campaign: Campaign, *, links_out: bool) -> list[Finding]:
+def _way_out(folded: str, campaign: Campaign, sender: Sender | None, *, links_out: bool) -> list[Finding]:
     findings = []
-    sender = campaign.sender
     is_named = sender is not None and sender.kind == SenderKind.ALPHANUMERIC
     if wording.number_for_stop(folded):
         findings.append(
@@ -137,13 +158,14 @@ def _declared(folded: str, campaign: Campaign) -> list[Finding]:
     return findings
 
 
-def _route(sender: Sender | None) -> list[Finding]:
+def _route(reach: sender_choice.Reach) -> list[Finding]:
     """What the sender cannot do; per person it is judged again."""
+    sender = reach.sender
     if sender is None:
         return []
     findings = []
-    if sender.kind == SenderKind.ALPHANUMERIC:
-        there = ", ".join(sorted(routes.NO_ALPHANUMERIC))
+    there = ", ".join(sorted(filter(reach.includes, routes.NO_ALPHANUMERIC)))
+    if sender.kind == SenderKind.ALPHANUMERIC and there:
         message = f"The name {sender} cannot send to numbers in {there}; people there are skipped."
         findings.append(Finding("SENDER_NOT_ALLOWED", message, "Choose a number for them.", False))
     if not sender.is_registered:
@@ -151,4 +173,8 @@ def _route(sender: Sender | None) -> list[Finding]:
         findings.append(
             Finding("SENDER_UNREGISTERED", message, "Finish its registration, or choose another.", False)
         )
+    known = {sender.country, *sender.registered_in}
+    if lacking := sorted((routes.REGISTERED_ONLY & {*reach.countries}) - known):
+        message = f"The sender {sender} is not registered in {', '.join(lacking)}; people there are skipped."
+        findings.append(Finding("SENDER_UNREGISTERED", message, "Choose one that is registered there.", False))
     return findings

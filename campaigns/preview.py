@@ -6,8 +6,8 @@ from datetime import datetime
 
 from django.db.models import QuerySet
 
-from campaigns import audience, preference_links, rendering
-from campaigns.models import Campaign
+from campaigns import audience, preference_links, rendering, sender_choice
+from campaigns.models import Campaign, Sender
 from contacts.models import Contact
 from smsdesk import sms_text
 
@@ -22,6 +22,7 @@ class Preview:
     """`contact` None: nobody is in the audience, the text is shown with sample values."""
 
     contact: Contact | None
+    sender: Sender | None  # they would get it from
     rendered: rendering.Rendered
     left: int  # characters until the next part begins
     forcing: tuple[str, ...]  # what makes the text UCS-2
@@ -42,6 +43,7 @@ def of(campaign: Campaign, *, body: str, pick: str, contact_id: int | None, now:
         saved = rendered.parts - rendering.compile(plain).render(_values(contact, campaign)).parts
     return Preview(
         contact=contact,
+        sender=sender_choice.of_contact(campaign, contact),
         rendered=rendered,
         left=measure.left,
         forcing=measure.forcing,

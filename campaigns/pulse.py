@@ -6,11 +6,12 @@ from collections.abc import Callable
 import structlog
 from django.db import Error, connection
 
-from campaigns import lifecycle, reaping, receipts, reconciling
+from campaigns import counting, lifecycle, reaping, receipts, reconciling, restoring, strikes
 from campaigns.models import Lane
 from campaigns.times import TIMES
 from contacts import tasks as contact_tasks
-from smsdesk import clock, expiry, processes
+from smsdesk import clock, expiry, processes, wakeups
+from smsdesk.models import Heartbeat
 
 log = structlog.get_logger(__name__)
 
@@ -29,7 +30,7 @@ class Every:
         return True
 
 
-_reap, _abandon, _finish = Every(TIMES.reaper / 3), Every(2.0), Every(2.0)
+_reap, _abandon, _finish, _count = Every(TIMES.reaper / 3), Every(2.0), Every(2.0), Every(5.0)
 
 
 def beat() -> None:
@@ -42,6 +43,8 @@ def beat() -> None:
     each(reconciling.reconcile)
     if _finish():
         each(finish)
+    if _count():
+        each(counting.total)
 
 
 def each(*steps: Callable[[], object]) -> None:
@@ -73,16 +76,25 @@ def drop_old_answers() -> None:
     expiry.drop_old_answers(now=clock.database_now())
 
 
+def forget_answers() -> None:
+    strikes.forget(now=clock.database_now())
+
+
 def heal() -> None:
     """The minute's round: everything a lost task or a dead process would have done."""
+    each(restoring.check)
     beat()
-    each(reaping.reap, rematch, drop_old_answers)
+    each(reaping.reap, rematch, drop_old_answers, forget_answers)
     contact_tasks.tend_imports()
 
 
 def abandon_dead_workers() -> None:
-    """Lanes whose holder on this host has ended need not wait for their leases."""
+    """Lanes whose holder on this host has ended need not wait for their leases, nor the next drain for a tick."""
     holders = Lane.objects.exclude(holder="").values_list("holder", flat=True).distinct()
     for holder in holders:
         if processes.is_gone(holder):
             reaping.abandon(holder)
+    for name in Heartbeat.objects.filter(name__startswith="drain:").values_list("name", flat=True):
+        # What woke a drain died with it; whoever takes its heartbeat away wakes the next one.
+        if processes.is_gone(name.removeprefix("drain:")) and Heartbeat.objects.filter(name=name).delete()[0]:
+            wakeups.wake("campaigns.tasks.tick")

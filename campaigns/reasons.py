@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from campaigns import eligibility, rendering
 from contacts import permission
+from smsdesk.gateways import registry
 
 SENTENCES: dict[str, str] = {**eligibility.SENTENCES, **rendering.SENTENCES}
 # What `waiting_for` holds besides the codes of the judge in lower case.
@@ -36,6 +37,13 @@ def summary(code: str) -> str:
 def waiting(reason: str, detail: Mapping[str, object]) -> str:
     """The sentence for a row that waits, from its `waiting_for`."""
     return WAITING.get(reason) or sentence(reason.upper(), detail)
+
+
+def uncertain(gateway: str) -> str:
+    """The sentence for a row whose outcome is unknown, by what this kind of gateway can tell."""
+    if gateway and registry.capabilities(gateway).tier in ("A", "B"):
+        return "Checking with the gateway whether it was sent; it is sent again only if it surely was not."
+    return "May have been sent: its answer got lost, and this gateway may tell later. It is not sent again."
 
 
 class _Gaps(dict[str, object]):

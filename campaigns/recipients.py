@@ -1,6 +1,6 @@
 """The people of a campaign, one ledger row each: what became of each and why, and all of it as CSV."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from itertools import chain
 from typing import Any
@@ -9,16 +9,18 @@ from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from campaigns import failures, reasons, reports
-from campaigns.models import Campaign, OutboundMessage, OutboundState
+from campaigns.models import Campaign, OutboundMessage, OutboundState, Settlement
 from smsdesk import phones, spreadsheets
+from smsdesk.api.paging import After, following
 
 S = OutboundState
+_OF_PARKED = ("NO_PROOF", "NOT_SEEN", "RESTORED", "CLOSED", "SENT_AGAIN")
 PAGE = 2_000  # rows read at a time for the CSV
 
 
 def of(campaign: Campaign, *, reason: str) -> "QuerySet[OutboundMessage]":
     """The campaign's rows, all or those a figure stands for: `state-…`, `code-…`, `error-…`, `replied` …"""
-    rows = OutboundMessage.objects.filter(campaign=campaign, kind="campaign").order_by("pk")
+    rows = OutboundMessage.objects.filter(campaign=campaign, kind="campaign").order_by("created_at", "pk")
     kind, _, value = reason.partition("-")
     if kind == "state" and value in S.values:
         return rows.filter(state=value)
@@ -44,8 +46,12 @@ def why(message: OutboundMessage, *, gateway: str) -> str:
     """Why this row is in its state, in a sentence; "" where the state says it all."""
     if message.state == S.QUEUED:
         return reasons.waiting(message.waiting_for, _detail(message))
+    if message.state == S.UNKNOWN:
+        return reasons.uncertain(gateway)
     if message.state in reports.FAILED:
         return failures.explain(gateway, message.error_code or message.code, message.error_class).cause
+    if message.code in _OF_PARKED and message.state != S.PARKED:
+        return ""  # it became known since
     return reasons.sentence(message.code, _detail(message)) if message.code else ""
 
 
@@ -71,14 +77,16 @@ CSV_HEADER = (
 )
 
 
-def csv_lines(rows: "QuerySet[OutboundMessage]", *, gateway: str, shows_phones: bool) -> Iterator[str]:
-    """The recipients as CSV, streamed; phones are masked unless `shows_phones`."""
+def csv_lines(
+    rows: "QuerySet[OutboundMessage]", *, gateways: Mapping[int, str], shows_phones: bool
+) -> Iterator[str]:
+    """The recipients as CSV, streamed; phones are masked unless `shows_phones`. `gateways`: by sender id."""
     named = rows.annotate(contact_name=F("contact__name")).defer("body", "text")
     found = (
         (
             message.ref,
             message.phone if shows_phones else phones.mask(message.phone),
-            *map(spreadsheets.defused, _cells(message, gateway=gateway)),
+            *map(spreadsheets.defused, _cells(message, gateway=gateways.get(message.sender_id, ""))),
         )
         for message in _in_pages(named)
     )
@@ -86,11 +94,13 @@ def csv_lines(rows: "QuerySet[OutboundMessage]", *, gateway: str, shows_phones: 
 
 
 def _in_pages(rows: "QuerySet[Any]") -> Iterator[Any]:
-    """All rows by id, a page per statement: no single one runs into the time limit, and memory stays flat."""
-    after = 0
-    while page := list(rows.filter(pk__gt=after)[:PAGE]):
+    """All rows in order, a page per statement: no single one runs into the time limit, and memory stays flat."""
+    page = list(rows[:PAGE])
+    while page:
         yield from page
-        after = page[-1].pk
+        last = page[-1]
+        further = following(rows, field="created_at", moment=last.created_at, row_id=last.pk, side=After)
+        page = list(further[:PAGE])
 
 
 def _cells(message: Any, *, gateway: str) -> Iterable[str]:
@@ -121,6 +131,10 @@ def timeline(message: OutboundMessage) -> list[tuple[datetime, str]]:
         (message.replied_at, "answered by the person"),
         (message.opted_out_at, "opted out"),
     ]
+    settled = Settlement.objects.filter(message=message).first()
+    if settled is not None:
+        words = f"{settled.get_answer_display().lower()}: decided by {settled.by_name}. {settled.reason}"
+        steps.append((settled.settled_at, words))
     known = [(moment, words) for moment, words in steps if moment is not None]
     for event in message.events.order_by("received_at", "pk")[:50]:
         code = f", code {event.code}" if event.code else ""

@@ -1,43 +1,33 @@
 """The reconciler works `unknown` rows off: it asks the gateway, and believes only proof.
 
-A "yes" counts at any age. A "never seen" counts only where the gateway's lookup is exact, only from a grace on,
-when nothing that was written can still arrive, and only while the gateway surely still has its log: then the row
-goes back to `queued` and is judged anew. Where nobody can tell, it is parked for a person; no machine sends it
-again.
+A "yes" counts at any age. What else follows stands in `campaigns/uncertainty.py`; here gateways are asked, no more
+often than they allow over all processes, and the answers are written down.
 """
 
 import asyncio
+import math
 from collections import defaultdict
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
+from uuid import UUID
 
 import structlog
 from django.conf import settings
 from django.db import DatabaseError, connection, transaction
-from django.db.models import QuerySet
 
-from campaigns import accounts, lanes, receipts
+from campaigns import accounts, lanes, receipts, states, uncertainty
 from campaigns.models import GatewayAccount, OutboundMessage, OutboundState
-from campaigns.times import TIMES
-from contacts.models import Purpose
-from smsdesk import clock
+from campaigns.uncertainty import Step
+from smsdesk import bulk_sql, clock, failpoints
 from smsdesk.gateways import client, registry
-from smsdesk.gateways.contract import Gateway, LookupItem, Receipt
+from smsdesk.gateways.contract import Capabilities, LookupItem, Receipt
 from smsdesk.gateways.errors import GatewayError
 
 log = structlog.get_logger(__name__)
 
 PAGE = 200
-MOST_SUBMITS = 3
-# No gateway drops its log sooner; from then on "never seen" may only mean "forgotten".
-REMEMBERED = timedelta(hours=24)
-# A proof-only gateway is asked this long, then the row is parked.
-PATIENCE = {
-    Purpose.MARKETING: timedelta(hours=24),
-    Purpose.TRANSACTIONAL: timedelta(minutes=2),
-    Purpose.CONVERSATIONAL: timedelta(minutes=2),
-    Purpose.COMPLIANCE: timedelta(minutes=2),
-}
+ASK_AGAIN = 30  # seconds, where somebody else asks or nobody may
+SLACK = 1.1  # further apart than allowed, for a burst comes at once
 
 
 def reconcile() -> int:
@@ -47,26 +37,34 @@ def reconcile() -> int:
     for row in rows:
         by_account[row.sender.account_id].append(row)
     for own in by_account.values():
+        account = own[0].sender.account
         try:
-            _settle(own[0].sender.account, own)
+            _settle(account, own)
         except DatabaseError:
             raise
         except Exception:
             # One account that cannot be asked must not keep the others' rows unknown.
-            log.exception("lookup_broken", account=own[0].sender.account_id)
-            _in_vain(own[0].sender.account, own)
+            log.exception("lookup_broken", account=account.pk)
+            _in_vain(own, can=registry.capabilities(account.kind), code="lookup_broken")
     return len(rows)
 
 
 def _take_due() -> list[OutboundMessage]:
-    """Win rows by moving their next lookup 30 s on: two reconcilers never ask for the same one."""
+    """Win rows by moving their next lookup on: two reconcilers never ask for the same one.
+
+    Rows that somebody writes at this moment, such as many receipts, are left for the next look.
+    """
+    due = (
+        "SELECT message_id FROM campaigns_messageinmotion WHERE state = 'unknown' "
+        f"AND next_lookup_at <= {lanes.clock()} ORDER BY next_lookup_at LIMIT {PAGE}"
+    )
+    if connection.vendor == "postgresql":
+        due = f"SELECT id FROM campaigns_outboundmessage WHERE id IN ({due}) FOR NO KEY UPDATE SKIP LOCKED"
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(
-            f"UPDATE campaigns_outboundmessage SET next_lookup_at = {lanes.later('%s')} WHERE id IN ("
-            "SELECT id FROM campaigns_outboundmessage WHERE state = 'unknown' "
-            f"AND next_lookup_at <= {lanes.clock()} ORDER BY next_lookup_at LIMIT {PAGE}) "
+            f"UPDATE campaigns_outboundmessage SET next_lookup_at = {lanes.later('%s')} WHERE id IN ({due}) "
             f"AND state = 'unknown' AND next_lookup_at <= {lanes.clock()} RETURNING id",
-            [30 * settings.TIME_SCALE],
+            [ASK_AGAIN * settings.TIME_SCALE],
         )
         ids = [row[0] for row in cursor.fetchall()]
     found = OutboundMessage.objects.filter(pk__in=ids).select_related("sender__account")
@@ -74,35 +72,61 @@ def _take_due() -> list[OutboundMessage]:
 
 
 def _settle(account: GatewayAccount, rows: Sequence[OutboundMessage]) -> None:
+    can = registry.capabilities(account.kind)
+    now = clock.database_now()
+    unasked: list[OutboundMessage] = []
+    rest: list[OutboundMessage] = []
+    for row in rows:
+        (unasked if uncertainty.may_queue_unasked(row, can=can, now=now) else rest).append(row)
+    _move(unasked, can=can, was_asked=False)
+    if not rest:
+        return
+    if can.lookup == "none":
+        _move(rest, can=can, was_asked=False)
+        return
+    if not _may_ask(account, can=can, requests=math.ceil(len(rest) / can.lookup_batch)):
+        return  # they come again in a moment
     try:
-        found, exact = asyncio.run(_ask(account, rows))
+        failpoints.hit("reconcile.before_lookup")
+        found = asyncio.run(_ask(account, rest))
+        failpoints.hit("reconcile.after_lookup")
     except GatewayError as trouble:
         log.warning("lookup_failed", account=account.pk, code=trouble.code)
-        _in_vain(account, rows)
+        _in_vain(rest, can=can, code=trouble.code)
         return
     now = clock.database_now()
-    for row in rows:
+    unseen = []
+    for row in rest:
         receipt = found.get(row.public_id)
-        if receipt is None or not receipts.prove(
-            row.pk, receipt, account=account, submit_no=row.submit_no, now=now
-        ):
-            _not_seen(row, exact=exact and receipt is None, now=now)
+        if receipt is None:
+            unseen.append(row)
+        elif not receipts.prove(row.pk, receipt, account=account, submit_no=row.submit_no, now=now):
+            # Somebody was faster, or the id is another row's: not the same as never seen.
+            _in_vain([row], can=can, code="id_taken")
+    _move(unseen, can=can, was_asked=True)
 
 
-def _in_vain(account: GatewayAccount, rows: Sequence[OutboundMessage]) -> None:
-    """Nobody could be asked: again in 30 s, but not for ever."""
+def _may_ask(account: GatewayAccount, *, can: Capabilities, requests: int) -> bool:
+    """Take the account's turn to ask: so many requests a minute over all processes, as the gateway allows."""
+    if can.lookups_per_minute is None:
+        return True
     now = clock.database_now()
-    is_exact = registry.capabilities(account.kind).lookup == "exact"
+    pause = timedelta(seconds=60 / can.lookups_per_minute * requests * SLACK)
+    free = GatewayAccount.objects.filter(pk=account.pk).exclude(next_lookup_at__gt=now)
+    return bool(free.update(next_lookup_at=now + pause))
+
+
+def _in_vain(rows: Sequence[OutboundMessage], *, can: Capabilities, code: str) -> None:
+    """Nobody could be asked: again in a moment, but not for ever."""
     for row in rows:
-        if _is_hopeless(row, is_exact=is_exact, age=_age(row, now=now)):
-            _move(row, OutboundState.PARKED, dict(row.evidence or {}), code="NO_PROOF", now=now)
+        evidence = dict(row.evidence or {})
+        row.evidence = {**evidence, "failed_lookups": evidence.get("failed_lookups", 0) + 1, "lookup_error": code}
+    _move(rows, can=can, was_asked=False)
 
 
-async def _ask(account: GatewayAccount, rows: Sequence[OutboundMessage]) -> tuple[dict[object, Receipt], bool]:
+async def _ask(account: GatewayAccount, rows: Sequence[OutboundMessage]) -> dict[UUID, Receipt]:
     async with client.session(calls=4, time_scale=settings.TIME_SCALE) as http:
-        gateway: Gateway = accounts.gateway(account, http=http)
-        if gateway.capabilities.lookup == "none":
-            return {}, False
+        gateway = accounts.gateway(account, http=http)
         items = [
             LookupItem(
                 reference=row.public_id,
@@ -116,48 +140,34 @@ async def _ask(account: GatewayAccount, rows: Sequence[OutboundMessage]) -> tupl
         ]
         first = min(row.submitted_at for row in rows if row.submitted_at)
         known = await gateway.lookup(items, submitted_after=first - timedelta(minutes=1))
-        return {r.reference: r for r in known if r.reference}, gateway.capabilities.lookup == "exact"
+        return {r.reference: r for r in known if r.reference}
 
 
-def _not_seen(row: OutboundMessage, *, exact: bool, now: datetime) -> None:
-    """Back to `queued` by proof of absence, parked when patience ends, else asked again later."""
-    age = _age(row, now=now)
-    evidence = dict(row.evidence or {})
-    evidence["lookups"] = evidence.get("lookups", 0) + 1
-    unwritten = bool(evidence.get("nothing_written"))
-    grace = TIMES.grace if evidence.get("worker_gone") or row.error_class else TIMES.grace_unsure
-    hopeless = _is_hopeless(row, is_exact=exact, age=age)
-    if unwritten or (exact and age >= grace and not hopeless):
-        if row.submit_no >= MOST_SUBMITS or row.purpose == Purpose.COMPLIANCE:
-            _move(row, OutboundState.PARKED, evidence, code="NOT_SEEN", now=now)
-        else:
-            _move(row, OutboundState.QUEUED, evidence, code="", now=now)
+def _move(rows: Sequence[OutboundMessage], *, can: Capabilities, was_asked: bool) -> None:
+    """The next step of each, in one statement.
+
+    By (id, unknown, submit number): a proof that came meanwhile, or a newer submit, is not touched.
+    """
+    if not rows:
         return
-    if hopeless:
-        _move(row, OutboundState.PARKED, evidence, code="NO_PROOF", now=now)
-        return
-    wait = min(600.0, 5.0 * 2 ** min(evidence["lookups"] - 1, 7)) * settings.TIME_SCALE
-    if exact:
-        wait = min(wait, max(1.0, grace - age))
-    _unknown(row).update(next_lookup_at=now + timedelta(seconds=wait), evidence=evidence)
+    now = clock.database_now()
+    steps = [(row, uncertainty.next_step(row, can=can, was_asked=was_asked, now=now)) for row in rows]
+    with transaction.atomic():
+        states.lock_rows(row.pk for row in rows)
+        bulk_sql.update_rows(
+            OutboundMessage,
+            columns=("state", "evidence", "code", "next_lookup_at", "outcome_open", "open_until"),
+            carried=("submit_no",),
+            rows=sorted((_change(row, step) for row, step in steps), key=lambda change: change[0]),
+            where="o.state = 'unknown' AND o.submit_no = x.submit_no",
+        )
+        failpoints.hit("reconcile.before_commit")
+    parked = sum(step.state == OutboundState.PARKED for _, step in steps)
+    if parked:
+        log.warning("messages_parked", account=rows[0].sender.account_id, count=parked)
 
 
-def _age(row: OutboundMessage, *, now: datetime) -> float:
-    return (now - row.submitted_at).total_seconds() if row.submitted_at else 0.0
-
-
-def _is_hopeless(row: OutboundMessage, *, is_exact: bool, age: float) -> bool:
-    """No lookup will tell any more."""
-    patience = REMEMBERED if is_exact else PATIENCE[Purpose(row.purpose)]
-    return age >= patience.total_seconds() * float(settings.TIME_SCALE)
-
-
-def _move(
-    row: OutboundMessage, to: OutboundState, evidence: dict[str, object], *, code: str, now: datetime
-) -> None:
-    _unknown(row).update(state=to, evidence=evidence, code=code, due_at=now, next_lookup_at=None)
-
-
-def _unknown(row: OutboundMessage) -> QuerySet[OutboundMessage]:
-    """By (id, unknown, submit number): a proof that came meanwhile, or a newer submit, is not touched."""
-    return OutboundMessage.objects.filter(pk=row.pk, state=OutboundState.UNKNOWN, submit_no=row.submit_no)
+def _change(row: OutboundMessage, step: Step) -> tuple[object, ...]:
+    open_until = step.open_until if step.state == OutboundState.QUEUED else row.open_until
+    is_open = row.outcome_open or step.open_until is not None
+    return (row.pk, step.state.value, step.evidence, step.code, step.look_at, is_open, open_until, row.submit_no)

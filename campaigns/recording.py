@@ -5,7 +5,7 @@ it is filed as late proof.
 """
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -14,11 +14,11 @@ from uuid import UUID
 import structlog
 from django.db import Error, connection, transaction
 
-from campaigns import accounts, consequences, lanes, states
-from campaigns.batch import Row, backoff
+from campaigns import accounts, allowances, circuit, consequences, failures, lanes, states, strikes
+from campaigns.batch import Batch, Row, backoff
 from campaigns.models import OutboundMessage, OutboundState, Sender
 from campaigns.times import TIMES
-from smsdesk import bulk_sql, clock
+from smsdesk import bulk_sql, clock, failpoints
 from smsdesk.gateways.contract import SubmitResult
 from smsdesk.gateways.errors import Beyond, ErrorClass
 
@@ -36,17 +36,23 @@ def record(
     results: Sequence[SubmitResult],
     rows: Mapping[UUID, Row],
     *,
-    won: lanes.Won,
-    sender: Sender,
-    planned: int,
+    work: Batch,
 ) -> None:
     """Record one batch's answers, again on new connections for 10 s: answers in hand are worth more than speed.
 
-    `planned`: the parts whose pace submit wrote on the lane; what did not leave is given back.
+    What of the pace that submit wrote on the lanes was not used is given back.
     """
-    unsent = planned - sum(rows[r.reference].parts for r in results if r.outcome != "again")
-    _insist(lambda: _record_once(results, rows, won=won, unsent=unsent))
-    _act(results, rows, sender=sender)
+    unsent = work.planned
+    for result in results:
+        if result.outcome != "again":
+            row = rows[result.reference]
+            unsent[row.lane_id] -= row.parts
+    _insist(lambda: _record_once(results, rows, together=work.together, unsent=unsent))
+    failpoints.hit("record.after_commit")
+    _act(results, rows, senders=work.senders)
+    is_watched = any(won.is_watched for won in work.together)
+    _insist(lambda: circuit.learn([result.error for result in results], won=work.together[0]))
+    _insist(lambda: strikes.learn(results, rows, account=work.account, is_watched=is_watched))
 
 
 def _insist(write: Callable[[], None]) -> None:
@@ -62,13 +68,22 @@ def _insist(write: Callable[[], None]) -> None:
             time.sleep(0.2)
 
 
-def _record_once(results: Sequence[SubmitResult], rows: Mapping[UUID, Row], *, won: lanes.Won, unsent: int) -> None:
+def _record_once(
+    results: Sequence[SubmitResult],
+    rows: Mapping[UUID, Row],
+    *,
+    together: Sequence[lanes.Won],
+    unsent: Mapping[int, float],
+) -> None:
     with transaction.atomic():
-        lanes.hand_back(won, unsent=unsent, slow_down=_slow_down(results))
+        failpoints.hit("lane.before_handback")
+        lanes.hand_back(together, unsent=unsent, slow_down=_slow_down(results))
         now = clock.database_now()
         changes = sorted(_change(result, rows[result.reference], now=now) for result in results)
         states.lock_rows(change[0] for change in changes)  # their receipts may come at this moment
-        token = won.token if connection.vendor == "postgresql" else won.token.hex
+        token: object = together[0].token
+        if connection.vendor != "postgresql":
+            token = together[0].token.hex
         done = bulk_sql.update_rows(
             OutboundMessage,
             columns=_CHANGED,
@@ -78,6 +93,16 @@ def _record_once(results: Sequence[SubmitResult], rows: Mapping[UUID, Row], *, w
         )
         if len(done) < len(changes):
             _file_late(set(done), changes, token=token)
+        allowances.give_back(_surely_not_left(results, rows, done=set(done)))
+        failpoints.hit("record.before_commit")
+
+
+def _surely_not_left(
+    results: Sequence[SubmitResult], rows: Mapping[UUID, Row], *, done: Collection[int]
+) -> list[Row]:
+    """Of the rows that were recorded now, so that a repeated record gives nothing back twice."""
+    own = [rows[result.reference] for result in results if result.outcome == "again"]
+    return [row for row in own if row.id in done]
 
 
 def _file_late(done: set[int], changes: Sequence[tuple[Any, ...]], *, token: object) -> None:
@@ -100,14 +125,34 @@ def _file_late(done: set[int], changes: Sequence[tuple[Any, ...]], *, token: obj
         where="o.token = %s AND o.state IN ('unknown', 'parked', 'queued')",
         parameters=[token],
     )
-    unwritten = [c for c in changes if c[0] not in done and c[7] == ErrorClass.NOTHING_WRITTEN.value]
+    _file_refusals([c for c in changes if c[0] not in done and c[1] in ("rejected", "queued")], token=token)
+
+
+def _file_refusals(late: Sequence[tuple[Any, ...]], *, token: object) -> None:
+    """Words that the gateway did not take it: a refusal ends the row, the others free it to be tried again."""
+    refused = [c for c in late if c[5] == "REFUSED"]
     bulk_sql.update_rows(
         OutboundMessage,
-        columns=("evidence",),
-        rows=[(c[0], {"nothing_written": True}) for c in unwritten],
+        columns=("state", "final_at", "code", "error_code", "error_class"),
+        rows=[(c[0], c[1], c[4], *c[5:8]) for c in refused],
+        where="o.token = %s AND o.state IN ('unknown', 'parked')",
+        parameters=[token],
+    )
+    bulk_sql.update_rows(
+        OutboundMessage,
+        columns=(),
+        carried=("evidence",),
+        rows=[(c[0], _surely_not_taken(c)) for c in late if c[5] != "REFUSED"],
+        also=f"{bulk_sql.adding_keys('evidence')}, next_lookup_at = {lanes.clock()}",
         where="o.token = %s AND o.state = 'unknown'",
         parameters=[token],
     )
+
+
+def _surely_not_taken(change: tuple[Any, ...]) -> dict[str, object]:
+    if change[7] == ErrorClass.NOTHING_WRITTEN.value:
+        return {"nothing_written": True}
+    return {"not_taken": change[6] or change[7]}
 
 
 def _change(result: SubmitResult, row: Row, *, now: datetime) -> tuple[Any, ...]:
@@ -149,15 +194,18 @@ def _slow_down(results: Sequence[SubmitResult]) -> float:
     return min(max(asked, default=0.0), 300.0)
 
 
-def _act(results: Sequence[SubmitResult], rows: Mapping[UUID, Row], *, sender: Sender) -> None:
+def _act(results: Sequence[SubmitResult], rows: Mapping[UUID, Row], *, senders: Mapping[int, Sender]) -> None:
     """What an answer means beyond its row, each in a transaction of its own."""
     for result in results:
         if result.error is None or result.error.policy.beyond is Beyond.NONE:
             continue
         error = result.error
+        sender = senders[rows[result.reference].sender_id]
         if error.policy.beyond is Beyond.PAUSE_ACCOUNT:
             now = clock.database_now()
-            if accounts.pause(sender.account_id, reason=f"{error.message} ({error.code})", now=now):
+            words = failures.explain(sender.account.kind, error.code, error.error_class.value)
+            reason = f"{words.cause} {words.advice} It said: {error.message} ({error.code})"
+            if accounts.pause(sender.account_id, reason=reason, now=now):
                 log.error("account_paused", account=sender.account_id, code=error.code)
             continue
         _insist(

@@ -1,22 +1,22 @@
-"""What became of a campaign: figures from the ledger only, in one grouped query, each with its denominator."""
+"""What became of a campaign: figures from the ledger's counts, in one grouped query, each with its denominator."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Count, Max, Min, Q, Sum
+from django.db.models import Max, Min, Q, Sum
 from django.db.models.functions import Trunc
 
-from campaigns import failures, reasons
-from campaigns.models import Campaign, CampaignState, OutboundMessage, OutboundState
+from campaigns import failures, reasons, sender_choice
+from campaigns.models import Campaign, CampaignCount, CampaignState, OutboundState
 
 S = OutboundState
 # Taken by the gateway, whatever came of it.
 TAKEN = (S.ACCEPTED, S.SENT, S.DELIVERED, S.UNDELIVERED, S.EXPIRED)
 FAILED = (S.UNDELIVERED, S.EXPIRED, S.REJECTED)
 OPEN = (S.QUEUED, S.SUBMITTING)
-RATE_OVER = timedelta(seconds=60)
+RATE_OVER = timedelta(seconds=60)  # at least: counts are kept by the minute
 MOVING = (CampaignState.SCHEDULED, CampaignState.PREPARING, CampaignState.SENDING)
 
 
@@ -53,7 +53,7 @@ class Figures:
     replied: int
     opted_out: int
     parts: int
-    rate: float  # messages a second, over the last minute
+    rate: float  # messages a second, over the last minute or two
     waiting: tuple[Line, ...]
     skips: tuple[Line, ...]
     failures: tuple[Line, ...]
@@ -86,24 +86,27 @@ def share(count: int, of: int) -> float:
 
 
 def figures(campaign: Campaign, *, now: datetime) -> Figures:
-    """One grouped query over the campaign's rows."""
-    kind = campaign.sender.account.kind if campaign.sender else ""
+    """One grouped query over the campaign's counts."""
+    # Counts do not tell which sender's they are. Gateways give their codes in forms of their own.
+    gateways = [*dict.fromkeys(sender_choice.gateways(campaign).values())]
+    since = (now - RATE_OVER).replace(second=0, microsecond=0)
     groups = list(
-        OutboundMessage.objects.filter(campaign=campaign, kind="campaign")
+        CampaignCount.objects.filter(campaign=campaign)
         .values("state", "code", "waiting_for", "error_code", "error_class")
         .annotate(
-            n=Count("pk"),
-            replies=Count("replied_at"),
-            optouts=Count("opted_out_at"),
-            sum_parts=Sum("parts", filter=Q(state__in=TAKEN)),
-            recent=Count("pk", filter=Q(submitted_at__gte=now - RATE_OVER)),
+            n=Sum("messages"),
+            replied=Sum("replies"),
+            left=Sum("opt_outs"),
+            sum_parts=Sum("parts"),
+            recent=Sum("messages", filter=Q(minute__gte=since), default=0),
         )
+        .filter(n__gt=0)
         .order_by()
     )
-    return _figures(groups, gateway=kind)
+    return _figures(groups, gateways=gateways, seconds=(now - since).total_seconds())
 
 
-def _figures(groups: Sequence[Mapping[str, Any]], *, gateway: str) -> Figures:
+def _figures(groups: Sequence[Mapping[str, Any]], *, gateways: Sequence[str], seconds: float) -> Figures:
     def total(*states: str) -> int:
         return sum(group["n"] for group in groups if group["state"] in states)
 
@@ -119,18 +122,18 @@ def _figures(groups: Sequence[Mapping[str, Any]], *, gateway: str) -> Figures:
         parked=total(S.PARKED),
         skipped=total(S.SKIPPED),
         cancelled=total(S.CANCELLED),
-        replied=sum(group["replies"] for group in groups),
-        opted_out=sum(group["optouts"] for group in groups),
-        parts=sum(group["sum_parts"] or 0 for group in groups),
-        rate=round(sum(group["recent"] for group in groups) / RATE_OVER.total_seconds(), 1),
-        waiting=_lines(groups, states=(S.QUEUED,), by="waiting_for", of=targeted, gateway=gateway),
-        skips=_lines(groups, states=(S.SKIPPED, S.CANCELLED), by="code", of=targeted, gateway=gateway),
-        failures=_lines(groups, states=FAILED, by="error_code", of=targeted, gateway=gateway),
+        replied=sum(group["replied"] for group in groups),
+        opted_out=sum(group["left"] for group in groups),
+        parts=sum(group["sum_parts"] for group in groups),
+        rate=round(sum(group["recent"] for group in groups) / seconds, 1),
+        waiting=_lines(groups, states=(S.QUEUED,), by="waiting_for", of=targeted, gateways=gateways),
+        skips=_lines(groups, states=(S.SKIPPED, S.CANCELLED), by="code", of=targeted, gateways=gateways),
+        failures=_lines(groups, states=FAILED, by="error_code", of=targeted, gateways=gateways),
     )
 
 
 def _lines(
-    groups: Sequence[Mapping[str, Any]], *, states: tuple[str, ...], by: str, of: int, gateway: str
+    groups: Sequence[Mapping[str, Any]], *, states: tuple[str, ...], by: str, of: int, gateways: Sequence[str]
 ) -> tuple[Line, ...]:
     """The rows in these states by one column, largest first."""
     counts: dict[tuple[str, str], int] = {}
@@ -141,15 +144,15 @@ def _lines(
             key = (code, group["error_class"] if by == "error_code" else "")
             counts[key] = counts.get(key, 0) + group["n"]
     ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    return tuple(_line(by, code, error_class, count, of, gateway) for (code, error_class), count in ordered)
+    return tuple(_line(by, code, error_class, count, of, gateways) for (code, error_class), count in ordered)
 
 
-def _line(by: str, code: str, error_class: str, count: int, of: int, gateway: str) -> Line:
+def _line(by: str, code: str, error_class: str, count: int, of: int, gateways: Sequence[str]) -> Line:
     if by == "waiting_for":
         return Line(f"waits-{code or 'turn'}", code, reasons.waiting(code, {}), count, of)
     if by == "code":
         return Line(f"code-{code}", code, reasons.summary(code) if code else "Cancelled.", count, of)
-    words = failures.explain(gateway, code, error_class)
+    words = failures.explain_of_any(gateways, code, error_class)
     return Line(f"error-{code or 'none'}", code, words.cause, count, of, words.advice)
 
 
@@ -167,15 +170,20 @@ class Bucket:
 
 def over_time(campaign: Campaign) -> tuple[str, list[Bucket]]:
     """(unit, buckets) from the first submission on; the unit fits the length, at most about 100 buckets."""
-    rows = OutboundMessage.objects.filter(campaign=campaign, kind="campaign", submitted_at__isnull=False)
-    span = rows.aggregate(first=Min("submitted_at"), last=Max("submitted_at"))
+    rows = CampaignCount.objects.filter(campaign=campaign, minute__isnull=False)
+    span = rows.aggregate(first=Min("minute"), last=Max("minute"))
     if span["first"] is None:
         return "minute", []
     unit = _unit(span["last"] - span["first"])
     found = (
-        rows.annotate(bucket=Trunc("submitted_at", unit))
+        rows.annotate(bucket=Trunc("minute", unit))
         .values("bucket")
-        .annotate(sent=Count("pk", filter=Q(state__in=TAKEN)), delivered=Count("pk", filter=Q(state=S.DELIVERED)))
+        .annotate(
+            sent=Sum("messages", filter=Q(state__in=TAKEN), default=0),
+            delivered=Sum("messages", filter=Q(state=S.DELIVERED), default=0),
+            any=Sum("messages"),
+        )
+        .filter(any__gt=0)
         .order_by("bucket")
     )
     return unit, [Bucket(row["bucket"], row["sent"], row["delivered"]) for row in found[:400]]
@@ -204,12 +212,13 @@ NO_TOTALS = Totals(0, 0, 0, 0)
 
 
 def totals(campaign_ids: list[int]) -> dict[int, Totals]:
-    """By campaign id: one grouped query over the index of campaign and state."""
+    """By campaign id: one grouped query over their counts."""
     counts: dict[int, dict[str, int]] = {}
     found = (
-        OutboundMessage.objects.filter(campaign_id__in=campaign_ids)
+        CampaignCount.objects.filter(campaign_id__in=campaign_ids)
         .values("campaign_id", "state")
-        .annotate(n=Count("pk"))
+        .annotate(n=Sum("messages"))
+        .filter(n__gt=0)
         .order_by()
     )
     for group in found:

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from campaigns.models import Campaign, OutboundMessage, OutboundState
+from campaigns.models import Campaign, OutboundMessage, TakenMessage
 from contacts.segments import kinds, values
 from contacts.segments.kinds import Kind, Operator, Values
 from contacts.segments.moments import DAYS, IN_LAST, before
@@ -57,20 +57,24 @@ def _messages(given: Values) -> "QuerySet[OutboundMessage]":
     return rows.filter(campaign_id=given["campaign"]) if "campaign" in given else rows
 
 
-def _since(
-    rows: "QuerySet[OutboundMessage]", column: str, given: Values, at: datetime
-) -> "QuerySet[OutboundMessage]":
+def _taken(given: Values) -> "QuerySet[TakenMessage]":
+    """The same of what gateways took: found by the moment, without walking through older ones."""
+    rows = TakenMessage.objects.filter(contact=OuterRef("pk"))
+    return rows.filter(message__campaign=given["campaign"]) if "campaign" in given else rows
+
+
+def _since(rows: "QuerySet[Any]", column: str, given: Values, at: datetime) -> "QuerySet[Any]":
     """Rows whose moment in `column` is there and, with `days`, not longer ago."""
     rows = rows.filter(**{f"{column}__isnull": False})
     return rows.filter(**{f"{column}__gt": before(given, at)}) if "days" in given else rows
 
 
 def _sent(given: Values, at: datetime) -> Q:
-    return Q(Exists(_since(_messages(given), "accepted_at", given, at)))
+    return Q(Exists(_since(_taken(given), "accepted_at", given, at)))
 
 
 def _delivered(given: Values, at: datetime) -> Q:
-    return Q(Exists(_since(_messages(given).filter(state=OutboundState.DELIVERED), "final_at", given, at)))
+    return Q(Exists(_since(_taken(given), "delivered_at", given, at)))
 
 
 def _replied(given: Values, at: datetime) -> Q:
@@ -79,8 +83,8 @@ def _replied(given: Values, at: datetime) -> Q:
 
 def _ignored(given: Values, at: datetime) -> Q:
     """Was sent something and answered none of it."""
-    sent = _since(_messages(given), "accepted_at", given, at)
-    return Q(Exists(sent)) & ~Q(Exists(sent.filter(replied_at__isnull=False)))
+    sent = _since(_taken(given), "accepted_at", given, at)
+    return Q(Exists(sent)) & ~Q(Exists(sent.filter(message__replied_at__isnull=False)))
 
 
 def _opted_out(given: Values, at: datetime) -> Q:

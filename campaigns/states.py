@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from django.db.models import Q
 
 from campaigns.models import OutboundMessage, OutboundState
+from smsdesk import bulk_sql
 
 # Rank of what is known about a message that may have left. `delivered` beats every other final word.
 RANK = {
@@ -47,8 +48,8 @@ OPEN = (OutboundState.QUEUED, OutboundState.SUBMITTING, OutboundState.UNKNOWN)
 
 def lock_rows(ids: Iterable[int]) -> None:
     """Lock ledger rows in id order, as everybody must who writes several without their contacts' locks."""
-    rows = OutboundMessage.objects.select_for_update(no_key=True).filter(pk__in=list(ids)).order_by("pk")
-    list(rows.values_list("pk"))
+    rows = OutboundMessage.objects.select_for_update(no_key=True).filter(bulk_sql.numbered("id", list(ids)))
+    list(rows.order_by("pk").values_list("pk"))
 
 
 def rank_sql(column: str) -> str:

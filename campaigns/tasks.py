@@ -1,7 +1,7 @@
 """Wake-ups. Each may run zero, one or several times, at once and anywhere: rows decide."""
 
 from campaigns import draining, pulse, sending
-from campaigns.models import Campaign, CampaignState, OutboundMessage, OutboundState
+from campaigns.models import Campaign, CampaignState, MessageInMotion, OutboundState
 from smsdesk import clock
 from smsdesk.models import Heartbeat
 
@@ -22,7 +22,7 @@ def tick() -> None:
 def wake_if_due() -> None:
     """A drain, where rows are due and the drains that run are not enough."""
     now = clock.database_now()
-    single = OutboundMessage.objects.filter(state=OutboundState.QUEUED, campaign=None, due_at__lte=now)
+    single = MessageInMotion.objects.filter(state=OutboundState.QUEUED, campaign=None, due_at__lte=now)
     if Campaign.objects.filter(state=CampaignState.SENDING).exists():
         sending.wake_all()
     elif single.exists():

@@ -23,7 +23,8 @@ Place = tuple[str, str]  # a column of the contact, and which member of it ("" f
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Effect:
-    """All that is counted of a text but its length. There is one object for all texts that have the same."""
+    """All that is counted of a text but its length. There is one object for all texts of a country, and of several
+    senders from one, that have the same."""
 
     body: str | None  # one such text; None: nothing to be judged, since there is none or it cannot be sent
     fault: str  # what the judge has against it
@@ -38,7 +39,7 @@ class Text:
 
     rendered: rendering.Rendered | None
     units: int
-    effects: dict[str, Effect] = field(default_factory=dict)  # by country
+    effects: dict[str, Effect] = field(default_factory=dict)  # by country, and sender where there are several
 
 
 class Texts:
@@ -68,7 +69,8 @@ class Texts:
             texts = [known(words) or self._text(words) for words in rows]
         else:
             texts = [self._text((printed,))] * len(group.keys)
-        return texts, [text.effects.get(country) or self._effect(text, country) for text in texts]
+        place = country if group.sender is None else f"{country} {group.sender}"
+        return texts, [text.effects.get(place) or self._effect(text, group, place) for text in texts]
 
     def _text(self, words: Words) -> Text:
         text = self._known.get(words)
@@ -82,7 +84,7 @@ class Texts:
             text = self._known[words] = Text(rendered, units)
         return text
 
-    def _effect(self, text: Text, country: str) -> Effect:
+    def _effect(self, text: Text, group: likeness.Group, place: str) -> Effect:
         rendered = text.rendered
         body, fault, code, parts = None, "", "", 0
         missing: tuple[str, ...] = ()
@@ -90,12 +92,13 @@ class Texts:
             code, missing = rendered.code, rendered.missing
         elif rendered is not None:
             body, parts = rendered.body, rendered.parts
-            fault = self._judge.fault(body, country)
-        key = (body is None, fault, code, missing, parts)
+            fault = self._judge.fault(body, group.country, sender=group.sender)
+        # The example is judged for all: it must have no fault where they are, whatever it has elsewhere.
+        key = (place, body is None, fault, code, missing, parts)
         found = self._effects.get(key)
         if found is None:
             found = self._effects[key] = Effect(body, fault, code, missing, parts)
-        text.effects[country] = found
+        text.effects[place] = found
         return found
 
     def _rendered(self, words: Words) -> rendering.Rendered | None:

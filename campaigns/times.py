@@ -40,10 +40,19 @@ class Times:
         return [rule for rule, holds in rules.items() if not holds]
 
 
+# What a busy machine takes from the commit of a batch to its first byte, however short a test makes the times.
+MACHINE = 0.2
+
+
 def scaled(scale: float) -> Times:
-    """All times of the protocol; a drain's run is no part of it and keeps its length."""
+    """All times of the protocol; a drain's run is no part of it and keeps its length.
+
+    Shorter than in production, the first byte keeps what the machine needs, and so does what must outlast it.
+    """
     names = [name for name in Times.__dataclass_fields__ if name != "drain"]
-    return Times(**{name: getattr(Times(), name) * scale for name in names})
+    times = {name: getattr(Times(), name) * scale for name in names}
+    kept = MACHINE * max(0.0, 1 - scale)
+    return Times(**{**times, "first_byte": times["first_byte"] + kept, "stop_window": times["stop_window"] + kept})
 
 
 TIMES = scaled(settings.TIME_SCALE)

@@ -13,14 +13,26 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
-from campaigns import audience, drafting, forms, lifecycle, lint, preview, rendering, waterfall
+from campaigns import (
+    audience,
+    audience_form,
+    drafting,
+    forms,
+    further_senders,
+    lifecycle,
+    lint,
+    preview,
+    rendering,
+    sender_choice,
+    waterfall,
+)
 from campaigns.models import Campaign, CampaignState
 from contacts import people
-from smsdesk import sms_text
+from smsdesk import clock, sms_text
 from smsdesk.errors import DomainError, WrongState
 
 STEPS: dict[str, tuple[str, type["ModelForm[Campaign]"] | None]] = {
-    "audience": ("Audience", forms.AudienceForm),
+    "audience": ("Audience", audience_form.AudienceForm),
     "message": ("Message", forms.MessageForm),
     "schedule": ("Schedule", forms.ScheduleForm),
     "review": ("Review", None),
@@ -84,7 +96,8 @@ def _save_step(request: HttpRequest, campaign: Campaign, form: "ModelForm[Campai
     columns = {field.name for field in Campaign._meta.concrete_fields}
     values = {name: value for name, value in form.cleaned_data.items() if name in columns}
     try:
-        drafting.save(campaign, values=values, lists=lists, now=timezone.now())
+        further = form.cleaned_data.get(further_senders.FIELD)
+        drafting.save(campaign, values=values, lists=lists, further=further, now=timezone.now())
     except DomainError as error:
         messages.error(request, error.sentence())
         return redirect("admin:campaigns_campaign_report", campaign.pk)
@@ -107,6 +120,7 @@ def _review(request: HttpRequest, campaign: Campaign) -> HttpResponse:
         "warnings": [finding for finding in findings if not finding.is_blocking],
         "shown": _shown(campaign, body=campaign.body, pick="first", contact_id=None),
         "may_launch": not problems and request.user.has_perm("campaigns.send_campaign"),
+        "reaches": sender_choice.reaches(campaign),
         "include": _chosen(campaign, audience.INCLUDED),
         "exclude": _chosen(campaign, audience.EXCLUDED),
     }
@@ -126,6 +140,7 @@ STEP_OF = {
     "send_by": "schedule",
     "brand": "audience",
     "sender": "audience",
+    "further_senders": "audience",
     "include": "audience",
     "rule": "audience",
     "purpose": "audience",
@@ -228,7 +243,7 @@ def _refusal(campaign: Campaign, verb: str, error: DomainError) -> str:
 
 
 def _act(request: HttpRequest, campaign: Campaign, verb: str) -> Campaign:
-    now = timezone.now()
+    now = clock.database_now()  # what begins by the database's clock is launched by it
     if verb == "duplicate":
         return drafting.duplicate(campaign, by=operator(request))
     if verb == "launch":
@@ -243,7 +258,8 @@ def _act(request: HttpRequest, campaign: Campaign, verb: str) -> Campaign:
 
 
 def campaign_or_404(pk: int) -> Campaign:
-    return get_object_or_404(Campaign.objects.select_related("brand", "sender__account", "created_by"), pk=pk)
+    campaigns = Campaign.objects.select_related("brand", "sender__account", "sender__brand", "created_by")
+    return get_object_or_404(campaigns.prefetch_related(sender_choice.rows()), pk=pk)
 
 
 def step_context(

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
-from campaigns import audience, eligibility, ranges, reasons, rendering, texts
+from campaigns import audience, eligibility, ranges, reasons, rendering, sender_choice, texts
 from campaigns.models import Campaign, Sender
 from contacts import facts, gathering, likeness
 from contacts.models import ListMembership
@@ -90,7 +90,7 @@ def advance(tally: Tally, campaign: Campaign, *, now: datetime, seconds: float) 
     assert campaign.sender is not None
     at = max(campaign.send_at or now, now)
     template = rendering.compile(campaign.body) if campaign.body.strip() else None
-    judge = likeness.Judge(context=_context(campaign, campaign.sender), at=at)
+    judge = likeness.Judge(context=_context(campaign, campaign.sender), at=at, senders=_senders(campaign))
     until = time.monotonic() + seconds
     wording = texts.Texts(template, brand=campaign.brand.name, judge=judge)
     as_of = audience.instant(campaign, now=now)
@@ -141,6 +141,14 @@ def _context(campaign: Campaign, sender: Sender) -> facts.Context:
     return eligibility.context_of(
         sender, purpose=campaign.purpose, brand=campaign.brand, send_by=campaign.send_by, campaign=campaign
     )
+
+
+def _senders(campaign: Campaign) -> likeness.Senders | None:
+    """As the snapshot would choose now; None where there is nothing to choose."""
+    which = sender_choice.of_contacts(campaign)
+    if which is None:
+        return None
+    return likeness.Senders(which, {one.pk: _context(campaign, one) for one in sender_choice.senders(campaign)})
 
 
 def _examine(
@@ -199,15 +207,18 @@ def _count(counts: dict[str, int], key: str, count: int) -> None:
 
 def key(campaign: Campaign) -> str:
     """Changes with all that a tally rests on but the people: text, audience, segments, rules, sender, brand."""
-    assert campaign.sender is not None  # `is_countable`
     chosen: list[object] = [
         sorted(one.values_list("pk", flat=True)) for one in (campaign.include, campaign.exclude)
     ]
     for segments in (campaign.include_segments, campaign.exclude_segments):
         chosen.append(sorted((pk, moment.timestamp()) for pk, moment in segments.values_list("pk", "updated_at")))
-    shared = sorted(asdict(_context(campaign, campaign.sender)).items())
-    # A set has another order in every process.
-    chosen += [(name, sorted(value) if isinstance(value, frozenset) else value) for name, value in shared]
+    for reach in sender_choice.reaches(campaign):
+        assert reach.sender is not None  # `is_countable`
+        shared = sorted(asdict(_context(campaign, reach.sender)).items())
+        # A set has another order in every process.
+        chosen += [(name, sorted(value) if isinstance(value, frozenset) else value) for name, value in shared]
+        # Of a pool each gets as many people as its rate is of all.
+        chosen.append((reach.sender.pk, sorted(reach.countries), reach.countries and reach.sender.parts_per_second))
     told = [campaign.pk, campaign.updated_at.timestamp(), gathering.rules_version(), chosen]
     return hashlib.sha256(repr(told).encode()).hexdigest()
 

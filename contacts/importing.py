@@ -21,7 +21,7 @@ from contacts.models import (
     ImportState,
     ListMembership,
 )
-from smsdesk import clock, phones, processes, transitions, wakeups
+from smsdesk import clock, failpoints, phones, processes, transitions, wakeups
 from smsdesk.errors import Invalid, WrongState
 
 KEPT_WAITING = timedelta(days=7)  # an uploaded file nobody starts
@@ -185,6 +185,7 @@ def _write(
 ) -> None:
     with transaction.atomic():
         turn.begin()
+        failpoints.hit("import.row")
         now = clock.database_now()
         merged = merging.merge(batch.people, contact_import=contact_import, now=now, in_turn=turn.wait)
         import_batches.note(contact_import, [*batch.problems, *merged.problems])

@@ -32,6 +32,7 @@ _SHARED = ("country", "region", "time_zone", "time_zone_source", "line_type", "i
 _CONSENT = ("brand_id", "purpose", "basis", "is_active", "ended_by", "is_confirmed", "is_proven", "is_over")
 _SUPPRESSION = ("brand_id", "purpose", "source")
 _HOLD = ("brand_id",)
+_SENT_FROM = "sent_from"
 _IS_DEAD = ExpressionWrapper(Q(dead_since__isnull=False), output_field=BooleanField())
 
 
@@ -73,6 +74,11 @@ class Group:
         return str(self.shared["country"])
 
     @cached_property
+    def sender(self) -> int | None:
+        """The one all are sent from, where the judge was told that there are several (`Senders`)."""
+        return self.shared.get(_SENT_FROM)
+
+    @cached_property
     def bearing(self) -> Alike:
         return tuple(value for name, value in self.shared.items() if name != "region")
 
@@ -98,11 +104,26 @@ class Read:
         return found
 
 
-class Judge:
-    """Verdicts on messages of one context at one instant; their `detail` may be that of somebody alike."""
+@dataclass(frozen=True, slots=True)
+class Senders:
+    """Where people are sent from several: `which` is an expression of a contact, `contexts` are by its value.
 
-    def __init__(self, *, context: facts.Context, at: datetime) -> None:
+    They differ in what is of the sender alone.
+    """
+
+    which: Combinable
+    contexts: Mapping[int, facts.Context]
+
+
+class Judge:
+    """Verdicts on messages of one context, or one for each of several `senders`, at one instant.
+
+    The `detail` of a verdict may be that of somebody alike.
+    """
+
+    def __init__(self, *, context: facts.Context, at: datetime, senders: Senders | None = None) -> None:
         self._context = context
+        self._senders = senders
         self._at = at
         self._purpose = context.purpose or Purpose.MARKETING.value
         self._shared = [*_SHARED]
@@ -110,6 +131,8 @@ class Judge:
             self._shared.append("birth_date")
         if self._purpose == Purpose.CONVERSATIONAL:
             self._shared.append("last_inbound_at")
+        if senders is not None:
+            self._shared.append(_SENT_FROM)
         self._rows: dict[Alike, _Row] = {}
         self._places: dict[Alike, int] = {}
         self._examples: list[tuple[Plan, str, str]] = []  # of a place: plan, US state, some phone there
@@ -122,7 +145,10 @@ class Judge:
         columns = {"all_keys": "subscriber_key", "all_ids": "pk", "all_phones": "phone"}
         packed = {name: packing.Packed(column) for name, column in columns.items()}
         packed |= {f"words_{place}": packing.Packed(word) for place, word in enumerate(words)}
-        alike = chosen.order_by().annotate(is_dead=_IS_DEAD).values(*self._shared).annotate(**packed)
+        asked = chosen.order_by().annotate(is_dead=_IS_DEAD)
+        if self._senders is not None:
+            asked = asked.annotate(**{_SENT_FROM: self._senders.which})
+        alike = asked.values(*self._shared).annotate(**packed)
         width = len(self._shared)
         groups = []
         for row in alike.values_list(*self._shared, *packed):
@@ -196,12 +222,14 @@ class Judge:
             verdict = self._verdicts[key] = self._judged(group, kind, body)
         return verdict
 
-    def fault(self, body: str, country: str) -> str:
-        """What is wrong with a text for people of this country, "" for nothing."""
-        found = content.fault(
-            body, context=self._context, region=country, needs_optout_line=gathering.NEEDS_OPTOUT_LINE
-        )
+    def fault(self, body: str, country: str, *, sender: int | None = None) -> str:
+        """What is wrong with a text for people of this country, "" for nothing. `sender`: of several, this one."""
+        context = self._context_of(sender)
+        found = content.fault(body, context=context, region=country, needs_optout_line=gathering.NEEDS_OPTOUT_LINE)
         return found.code if found else ""
+
+    def _context_of(self, sender: int | None) -> facts.Context:
+        return self._context if self._senders is None or sender is None else self._senders.contexts[sender]
 
     def _rules(self, group: Group, state: str) -> tuple[Rule, ...]:
         return rule_book.load().rules_for(group.country, address_state=group.shared["region"], number_state=state)
@@ -211,7 +239,8 @@ class Judge:
         person = self._person(group, self._examples[place][2])
         sent = [message for row in said if row.kind == "sent" for message in row.values]
         known = Known({"": self._standing(said)}, {("", self._purpose): sent})
-        [about] = gathering.facts_of([person], context=self._context, known=known, bodies=[body])
+        context = self._context_of(group.sender)
+        [about] = gathering.facts_of([person], context=context, known=known, bodies=[body])
         return permission.judge(about, self._at)
 
     def _person(self, group: Group, phone: str) -> Person:

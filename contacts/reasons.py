@@ -50,7 +50,8 @@ SENTENCES: dict[str, str] = {
     "WINDOW_NEVER": "Blocked: in the next 8 days no hour is allowed in all places where this person may be.",
     "NO_LONGER_ASKED": "Not sent: the time in which this text made sense had passed.",
     "TOO_LATE": "Blocked: the next allowed time, {until}, is not before the offer ends.",
-    # These two come from the send steps, not from `judge`.
+    # These come from the send steps, not from `judge`.
+    "DAILY_CAP": "Waiting until {until}: the daily cap of {capped} ({most} parts) is reached.",
     "DUPLICATE": "Not sent: this person already has this campaign's message.",
     "STALE_DECISION": "Not sent yet: the check was too old when sending began, so the message goes back to the "
     "queue and is judged again.",
@@ -70,6 +71,8 @@ _UNKNOWN = {
     "age": "the minimum age",
     "country": "this country",
     "sender": "chosen here",
+    "capped": "its sender or brand",
+    "most": "so many",
     "brand": "this one",
     "purposes": "other purposes",
     "purpose": "this one",

@@ -15,11 +15,10 @@ from datetime import datetime
 from itertools import islice
 from typing import Any
 
-from django.db.models import F, QuerySet, Value
-from django.db.models.fields import BigIntegerField, DateTimeField
+from django.db.models import QuerySet
 
 from contacts.models import Contact
-from smsdesk.api.paging import Before
+from smsdesk.api.paging import Before, following
 from smsdesk.errors import Invalid
 
 PAGE = 30
@@ -75,10 +74,7 @@ class Asked:
     def page(self, rows: "QuerySet[Any]", *, at: str) -> "QuerySet[Any]":
         """The newest of `rows` by the time in the column `at` that stand before the place."""
         if self.before is not None:
-            moment = Value(self.before.at, output_field=DateTimeField())
-            rows = rows.filter(
-                Before(F(at), F("pk"), moment, Value(self.before.id, output_field=BigIntegerField()))
-            )
+            rows = following(rows, field=at, moment=self.before.at, row_id=self.before.id, side=Before)
         return rows.order_by(f"-{at}", "-pk")[: self.limit]
 
 

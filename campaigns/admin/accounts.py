@@ -12,7 +12,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.views.decorators.http import require_POST
 
-from campaigns import accounts, forms
+from campaigns import accounts, circuit, forms, views
 from campaigns.models import GatewayAccount
 from smsdesk.admin import BaseModelAdmin
 from smsdesk.errors import DomainError
@@ -56,6 +56,7 @@ class GatewayAccountAdmin(BaseModelAdmin):
         given = {name.removeprefix(prefix): v for name, v in form.cleaned_data.items() if name.startswith(prefix)}
         if any(given.values()):
             accounts.store_credentials(obj, given)
+        circuit.try_now(obj.pk, now=timezone.now())
 
     def response_add(self, request: HttpRequest, obj: Any, post_url_continue: str | None = None) -> Any:
         """Straight on to the credentials."""
@@ -68,6 +69,10 @@ class GatewayAccountAdmin(BaseModelAdmin):
             return format_html('<span class="pill pill-bad">Paused</span> {}', account.paused_reason)
         if not account.credentials:
             return format_html('<span class="pill pill-wait">{}</span>', "No credentials")
+        words = circuit.sentence(account, now=timezone.now())
+        if words:
+            label = "Being tried" if circuit.state(account, now=timezone.now()) == "half_open" else "No answer"
+            return format_html('<span class="pill pill-wait">{}</span> {}', label, words)
         return format_html('<span class="pill pill-ok">{}</span>', "Ready")
 
     @admin.display(description="Webhooks")
@@ -83,8 +88,8 @@ class GatewayAccountAdmin(BaseModelAdmin):
 
     @admin.action(description="Pause: nothing leaves through them", permissions=["change"])
     def pause(self, request: HttpRequest, chosen: "QuerySet[GatewayAccount]") -> None:
-        now = timezone.now()
-        paused = [a.name for a in chosen if accounts.pause(a.pk, reason=f"Paused by {request.user}.", now=now)]
+        now, by = timezone.now(), views.operator(request)
+        paused = [a.name for a in chosen if accounts.pause(a.pk, reason=f"Paused by {by}.", now=now, by=by)]
         self._tell(request, chosen, paused, "Paused")
 
     @admin.action(description="Resume", permissions=["change"])

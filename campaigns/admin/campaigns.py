@@ -2,7 +2,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import URLPattern, path
@@ -11,7 +11,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from campaigns import report_views, reports, views, waiting_views
-from campaigns.models import Campaign, CampaignState
+from campaigns.models import Campaign, CampaignSender, CampaignState, Sender
 from smsdesk.admin import BaseModelAdmin
 
 
@@ -27,12 +27,29 @@ class CampaignList(ChangeList):
         self.result_list = rows
 
 
+class SenderFilter(admin.SimpleListFilter):
+    """Its own sender or one of the further ones."""
+
+    title = "sender"
+    parameter_name = "sender"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(str(pk), value) for pk, value in Sender.objects.order_by("value").values_list("pk", "value")]
+
+    def queryset(self, request: HttpRequest, queryset: "QuerySet[Campaign]") -> "QuerySet[Campaign]":
+        chosen = next((int(pk) for pk, _ in self.lookup_choices if pk == self.value()), None)
+        if chosen is None:
+            return queryset
+        serving = CampaignSender.objects.filter(sender=chosen).values("campaign")
+        return queryset.filter(Q(sender=chosen) | Q(pk__in=serving))
+
+
 @admin.register(Campaign)
 class CampaignAdmin(BaseModelAdmin):
     """The list; a draft opens in the wizard, everything else as its report."""
 
     list_display = ["name", "pill", "audience", "progress", "delivered", "scheduled", "created_by"]
-    list_filter = ["state", "brand", "sender", "created_by"]
+    list_filter = ["state", "brand", SenderFilter, "created_by"]
     list_select_related = ["created_by"]
     list_per_page = 25
     search_fields = ["name"]
@@ -52,6 +69,7 @@ class CampaignAdmin(BaseModelAdmin):
             path("<int:pk>/waterfall/", wrap(views.preview_waterfall), name="campaigns_campaign_waterfall"),
             path("<int:pk>/do/<slug:verb>/", wrap(views.do), name="campaigns_campaign_do"),
             path("<int:pk>/report/", wrap(report_views.report), name="campaigns_campaign_report"),
+            path("<int:pk>/budget/", wrap(report_views.change_budget), name="campaigns_campaign_budget"),
             path("<int:pk>/live/", wrap(report_views.live, cacheable=True), name="campaigns_campaign_live"),
             path("<int:pk>/recipients.csv", wrap(report_views.export), name="campaigns_campaign_export"),
             path("of-contact/<int:pk>/", wrap(waiting_views.of_contact), name="campaigns_contact_messages"),

@@ -11,15 +11,23 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from campaigns import lifecycle, reports
+from campaigns import allowances, budgets, lifecycle, reports, sender_choice
 from campaigns.api import drafts
-from campaigns.api.senders import refuse_real
+from campaigns.api.senders import refuse_real_senders
 from campaigns.models import Campaign, CampaignState
 from contacts.models import Purpose
+from smsdesk import clock
 from smsdesk.api import idempotency, keys, views
 from smsdesk.api.fields import Empty, Moment, Ref, StrictSerializer, Text
 from smsdesk.api.filters import ListFilters, MomentFilter
 from smsdesk.models import Scope
+
+
+class FurtherSenderOut(StrictSerializer):
+    """A sender and the countries whose people it serves."""
+
+    sender = Text(source="sender.value")
+    countries = serializers.ListField(child=serializers.CharField())
 
 
 class CampaignOut(StrictSerializer):
@@ -28,6 +36,9 @@ class CampaignOut(StrictSerializer):
     state = serializers.ChoiceField(choices=CampaignState.choices)
     brand = Text(source="brand.slug", default=None, allow_null=True)
     sender = Text(source="sender.value", default=None, allow_null=True)
+    further_senders = FurtherSenderOut(
+        many=True, read_only=True, help_text="Who serves which countries; `sender` serves all others."
+    )
     purpose = serializers.ChoiceField(choices=Purpose.choices)
     body = Text()
     include = serializers.SerializerMethodField()
@@ -38,6 +49,7 @@ class CampaignOut(StrictSerializer):
     latest_start = Moment(allow_null=True)
     send_by = Moment(allow_null=True)
     when_capped = Text(help_text="wait, skip, or empty: as each frequency cap says.")
+    budget = serializers.IntegerField(allow_null=True, help_text="Parts it may use in all; null: no budget.")
     restricted = Text(help_text="Declared category of restricted content.")
     min_age = serializers.IntegerField(allow_null=True)
     paused_reason = Text()
@@ -58,6 +70,15 @@ class CampaignOut(StrictSerializer):
 
     def get_exclude_segments(self, campaign: Campaign) -> list[str]:
         return [one.ref for one in campaign.exclude_segments.all()]
+
+
+class BudgetIn(StrictSerializer):
+    parts = serializers.IntegerField(
+        allow_null=True,
+        min_value=1,
+        max_value=2_147_483_647,
+        help_text="In all, not on top; null lifts the budget.",
+    )
 
 
 class LineOut(StrictSerializer):
@@ -83,6 +104,11 @@ class ReportOut(StrictSerializer):
     replied = serializers.IntegerField(source="figures.replied")
     opted_out = serializers.IntegerField(source="figures.opted_out")
     parts = serializers.IntegerField(source="figures.parts", help_text="Of the accepted ones: what is billed.")
+    budget = serializers.IntegerField(source="campaign.budget", allow_null=True, help_text="In parts.")
+    budget_used = serializers.IntegerField(
+        allow_null=True, help_text="Parts that left, or may have, counted against the budget."
+    )
+    waits_for_tomorrow = Text(help_text="Which daily cap is reached, and until when; empty where none is.")
     duplicates = serializers.IntegerField(source="campaign.duplicates")
     waiting = LineOut(many=True, source="figures.waiting", help_text="Why queued ones wait.")
     skips = LineOut(many=True, source="figures.skips", help_text="Why some were skipped or cancelled.")
@@ -103,6 +129,7 @@ _EXAMPLE = OpenApiExample(
         "body": "{{ brand }}: {{ first_name | default: 'Hi' }}, 10 % off until Sunday. Reply STOP to opt out",
         "include": ["Newsletter"],
         "exclude": ["Bought this week"],
+        "further_senders": [{"sender": "+447400123456", "countries": ["GB", "IE"]}],
         "send_at": "2027-03-21T15:00:00Z",
         "send_by": "2027-03-22T02:00:00Z",
     },
@@ -122,10 +149,11 @@ class Campaigns(views.Endpoint):
         "pause": Scope.CAMPAIGNS_LAUNCH,
         "resume": Scope.CAMPAIGNS_LAUNCH,
         "cancel": Scope.CAMPAIGNS_LAUNCH,
+        "budget": Scope.CAMPAIGNS_LAUNCH,
         "report": Scope.CAMPAIGNS_READ,
     }
     queryset = Campaign.objects.select_related("brand", "sender__account").prefetch_related(
-        "include", "exclude", "include_segments", "exclude_segments"
+        "include", "exclude", "include_segments", "exclude_segments", sender_choice.rows()
     )
     filterset_class = CampaignFilters
 
@@ -161,8 +189,7 @@ class Campaigns(views.Endpoint):
     @idempotency.once
     def launch(self, request: Request, id: str) -> Response:
         """From here on its text and audience are frozen; it begins at `send_at`, or at once."""
-        campaign = self._row(id)
-        refuse_real(campaign.sender, key=keys.of(request))
+        refuse_real_senders(self._row(id), key=keys.of(request))
         return self._move(request, id, lifecycle.launch)
 
     @extend_schema(request=Empty, responses=CampaignOut, summary="Pause")
@@ -175,7 +202,7 @@ class Campaigns(views.Endpoint):
     @action(detail=True, methods=["post"])
     @idempotency.once
     def resume(self, request: Request, id: str) -> Response:
-        refuse_real(self._row(id).sender, key=keys.of(request))
+        refuse_real_senders(self._row(id), key=keys.of(request))
         return self._move(request, id, lifecycle.resume)
 
     @extend_schema(request=Empty, responses=CampaignOut, summary="Cancel")
@@ -185,13 +212,30 @@ class Campaigns(views.Endpoint):
         """Cannot be undone; what has left stays sent."""
         return self._move(request, id, lifecycle.cancel)
 
+    @extend_schema(request=BudgetIn, responses=CampaignOut, summary="Change the budget")
+    @action(detail=True, methods=["post"])
+    @idempotency.once
+    def budget(self, request: Request, id: str) -> Response:
+        """Of a campaign that has one. Where it paused because the budget was used up, resume it to go on."""
+        campaign = self._row(id)
+        given = views.read(request, BudgetIn)
+        budgets.change(campaign, given["parts"], by=keys.of(request).owner, now=timezone.now())
+        return self._answer(campaign)
+
     @extend_schema(responses=ReportOut, summary="How it goes, or went")
     @action(detail=True, methods=["get"])
     def report(self, request: Request, id: str) -> Response:
         """Figures of the ledger at this moment. The messages themselves: `/messages/?campaign=…`."""
         campaign = self._row(id)
-        figures = reports.figures(campaign, now=timezone.now())
-        return Response(ReportOut({"campaign": campaign, "figures": figures}).data)
+        now = timezone.now()
+        is_sending = campaign.state == CampaignState.SENDING
+        told = {
+            "campaign": campaign,
+            "figures": reports.figures(campaign, now=now),
+            "budget_used": None if campaign.budget is None else budgets.used_by(campaign),
+            "waits_for_tomorrow": allowances.waits_for_tomorrow(campaign, at=now) if is_sending else "",
+        }
+        return Response(ReportOut(told).data)
 
     def _row(self, ref: str) -> Campaign:
         campaign: Campaign = views.find(self.get_queryset(), ref, prefix="cmp")
@@ -200,7 +244,8 @@ class Campaigns(views.Endpoint):
     def _move(self, request: Request, ref: str, verb: Callable[..., Any]) -> Response:
         views.read(request, Empty)
         campaign = self._row(ref)
-        verb(campaign, by=keys.of(request).owner, now=timezone.now())
+        # What begins by the database's clock is launched by it.
+        verb(campaign, by=keys.of(request).owner, now=clock.database_now())
         return self._answer(campaign)
 
     def _answer(self, campaign: Campaign, *, status: int = 200) -> Response:

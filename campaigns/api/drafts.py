@@ -8,12 +8,13 @@ from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
 from rest_framework import serializers
 
-from campaigns import drafting
+from campaigns import drafting, further_senders
 from campaigns.api.messages import PURPOSES
-from campaigns.api.senders import choose
+from campaigns.api.senders import choose, choose_further
+from campaigns.further_senders import Serving
 from campaigns.models import Campaign, Restricted
 from contacts.api.brands import brand_of
-from contacts.models import ContactList, Segment, WhenCapped
+from contacts.models import Brand, ContactList, Segment, WhenCapped
 from smsdesk import public_ids, sms_text
 from smsdesk.api.fields import Moment, StrictSerializer, Text
 from smsdesk.api.problems import Problem
@@ -21,10 +22,34 @@ from smsdesk.errors import Invalid
 from smsdesk.models import ApiKey
 
 
+class FurtherSenderIn(StrictSerializer):
+    """A sender and the countries whose people it serves."""
+
+    sender = Text(max_length=16, help_text="Number or name, of the campaign's brand; each once.")
+    countries = serializers.ListField(
+        child=Text(max_length=40),
+        min_length=1,
+        max_length=300,
+        help_text="Two-letter codes of ISO 3166: the countries of the people's numbers.",
+    )
+
+
 class CampaignIn(StrictSerializer):
     name = Text(max_length=120)
     brand = Text(required=False, max_length=40, help_text="Slug: who speaks.")
-    sender = Text(required=False, max_length=16, help_text="Number or name it is sent from.")
+    sender = Text(
+        required=False,
+        max_length=16,
+        help_text="Number or name it is sent from, wherever none of `further_senders` serves the country.",
+    )
+    further_senders = serializers.ListField(
+        child=FurtherSenderIn(),
+        required=False,
+        max_length=further_senders.MOST,
+        help_text="Senders for people of certain countries. Those that name the same country share its people by "
+        "their rates, and whoever was texted from one of them stays with it; `sender` shares them too where it is "
+        "named here. Replaces those there are; [] removes them.",
+    )
     purpose = serializers.ChoiceField(choices=PURPOSES, required=False)
     body = Text(required=False, allow_blank=True, max_length=1600, help_text="Liquid: Hi {{ first_name }}")
     include = serializers.ListField(child=Text(), required=False, max_length=100, help_text="Names of lists.")
@@ -43,6 +68,13 @@ class CampaignIn(StrictSerializer):
         required=False,
         help_text="wait, skip, or empty: as each cap says.",
     )
+    budget = serializers.IntegerField(
+        required=False,
+        allow_null=True,
+        min_value=1,
+        max_value=2_147_483_647,
+        help_text="Parts it may use in all; before it would use more it pauses itself. null: no budget.",
+    )
     restricted = serializers.ChoiceField(
         choices=["", *Restricted.values], required=False, help_text="Restricted content; needs a minimum age."
     )
@@ -51,10 +83,12 @@ class CampaignIn(StrictSerializer):
 
 def create(given: dict[str, Any], *, key: ApiKey, by: AbstractBaseUser) -> Campaign:
     values, lists = _values(given, key=key)
+    further = _further(given, brand=values.get("brand"), key=key)
     with transaction.atomic():
         campaign = Campaign.objects.create(**values, created_by_id=by.pk)
         for name, chosen in lists.items():
             getattr(campaign, name).set(chosen)
+        further_senders.write(campaign, further or [])
     return campaign
 
 
@@ -65,7 +99,8 @@ def change(campaign: Campaign, given: dict[str, Any], *, key: ApiKey, seen: str 
         current = Campaign.objects.select_for_update(no_key=True).get(pk=campaign.pk)
         if seen is not None and seen not in ("*", etag(current)):
             raise Problem(412, "changed_meanwhile", "Somebody has changed this campaign. Read it again.")
-        drafting.save(current, values=values, lists=lists, now=now)
+        further = _further(given, brand=values.get("brand", current.brand), key=key)
+        drafting.save(current, values=values, lists=lists, further=further, now=now)
         current.refresh_from_db()
     return current
 
@@ -75,7 +110,7 @@ def etag(campaign: Campaign) -> str:
 
 
 def _values(given: dict[str, Any], *, key: ApiKey) -> tuple[dict[str, Any], dict[str, Sequence[Any]]]:
-    values = {name: value for name, value in given.items() if name not in ("brand", "sender", *_CHOSEN)}
+    values = {name: value for name, value in given.items() if name not in _OF_ROWS}
     lists = {name: find(given[name], field=name) for name, find in _CHOSEN.items() if name in given}
     if "brand" in given:
         values["brand"] = brand_of(given["brand"])
@@ -113,6 +148,22 @@ def _segments(refs: Sequence[str], *, field: str) -> list[Segment]:
     return list(found.values())
 
 
+def _further(given: dict[str, Any], *, brand: Brand | None, key: ApiKey) -> list[Serving] | None:
+    """The further senders given; None where none are, [] for an empty list."""
+    if further_senders.FIELD not in given:
+        return None
+    servings = [
+        Serving(
+            choose_further(one["sender"], brand=brand, key=key),
+            further_senders.countries(one["countries"]),
+        )
+        for one in given[further_senders.FIELD]
+    ]
+    for _, error in further_senders.wrong(servings, brand=brand):
+        raise error
+    return servings
+
+
 # Fields that name rows to be chosen, and how they are found.
 _CHOSEN: dict[str, Callable[..., Sequence[Any]]] = {
     "include": _lists,
@@ -120,3 +171,4 @@ _CHOSEN: dict[str, Callable[..., Sequence[Any]]] = {
     "include_segments": _segments,
     "exclude_segments": _segments,
 }
+_OF_ROWS = {"brand", "sender", further_senders.FIELD, *_CHOSEN}

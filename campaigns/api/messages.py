@@ -5,18 +5,21 @@ Whether it may be sent says the judge, not this module: a person who may not be 
 
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 import django_filters
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework import serializers
+from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from campaigns import eligibility, recipients, sending
+from campaigns import eligibility, parking, recipients, sending
 from campaigns.api.senders import choose
-from campaigns.models import MessageKind, OutboundMessage, OutboundState, Priority, Sender
+from campaigns.models import Answer, Campaign, MessageKind, OutboundMessage, OutboundState, Priority, Sender
+from campaigns.of_state import of_state
 from contacts import consent, gathering, permission
 from contacts.api.filters import PhoneFilter
 from contacts.models import Contact, Purpose
@@ -66,6 +69,7 @@ class MessageOut(StrictSerializer):
     reason = serializers.SerializerMethodField(help_text="Why it is in this state, in a sentence.")
     waiting_for = Text(help_text="Why a queued message waits.")
     error_code = Text(help_text="The gateway's own word.")
+    resend_of = Ref(prefix="msg", allow_null=True, help_text="May be a second copy of that message.")
     is_test = serializers.BooleanField(source="sender.account.is_simulator", help_text="Went to a simulator.")
     due_at = Moment()
     send_by = Moment(allow_null=True)
@@ -109,12 +113,32 @@ class SendAnswer(StrictSerializer):
     recipients = RecipientVerdict(many=True)
 
 
+class SettleIn(StrictSerializer):
+    answer = serializers.ChoiceField(
+        choices=Answer.choices,
+        help_text="`sent`: it counts as taken. `close`: nobody will know. `again`: perhaps a second copy.",
+    )
+    reason = Text(max_length=parking.LONGEST, help_text="Kept with the name of the key's owner.")
+
+
+class SettleAnswer(StrictSerializer):
+    message = MessageOut()
+    again = MessageOut(allow_null=True, help_text="The new message, where it is sent again.")
+
+
 class MessageFilters(ListFilters):
-    state = django_filters.ChoiceFilter(choices=OutboundState.choices)
+    state = django_filters.ChoiceFilter(choices=OutboundState.choices, method="of_state")
     kind = django_filters.ChoiceFilter(choices=MessageKind.choices)
     phone = PhoneFilter(field_name="subscriber_key", label="E.164.")
     contact = RefFilter(field_name="contact__public_id", prefix="con", label="Of this contact.")
-    campaign = RefFilter(field_name="campaign__public_id", prefix="cmp", label="Of this campaign.")
+    campaign = RefFilter(prefix="cmp", label="Of this campaign.", method="of_campaign")
+
+    def of_state(self, rows: QuerySet[OutboundMessage], name: str, value: str) -> QuerySet[OutboundMessage]:
+        return of_state(rows, value)
+
+    def of_campaign(self, rows: QuerySet[OutboundMessage], name: str, value: UUID) -> QuerySet[OutboundMessage]:
+        # As a value and not by a join, or the whole campaign is sorted for each page.
+        return rows.filter(campaign=Campaign.objects.filter(public_id=value).values("pk")[:1])
 
 
 _EXAMPLE = OpenApiExample(
@@ -126,8 +150,15 @@ _EXAMPLE = OpenApiExample(
 
 class Messages(views.Endpoint):
     id_prefix = "msg"
-    scopes = {"list": Scope.MESSAGES_READ, "retrieve": Scope.MESSAGES_READ, "create": Scope.MESSAGES_SEND}
-    queryset = OutboundMessage.objects.select_related("contact", "brand", "sender__account", "campaign")
+    scopes = {
+        "list": Scope.MESSAGES_READ,
+        "retrieve": Scope.MESSAGES_READ,
+        "create": Scope.MESSAGES_SEND,
+        "settle": Scope.MESSAGES_SETTLE,
+    }
+    queryset = OutboundMessage.objects.select_related(
+        "contact", "brand", "sender__account", "campaign", "resend_of"
+    )
     filterset_class = MessageFilters
 
     @extend_schema(responses=MessageOut(many=True), summary="List messages")
@@ -152,6 +183,21 @@ class Messages(views.Endpoint):
         sender = choose(given.get("sender"), brand=given.get("brand"), key=keys.of(request))
         verdict = _send(_recipient(given, now=now), given, sender=sender, request=request, now=now)
         return Response(SendAnswer({"recipients": [verdict]}).data, status=202)
+
+    @extend_schema(request=SettleIn, responses=SettleAnswer, summary="Decide on a parked message")
+    @action(detail=True, methods=["post"])
+    @idempotency.once
+    def settle(self, request: Request, id: str) -> Response:
+        """Once per message: 409 when it is not `parked` any more, or somebody has decided. What is sent again is a
+        new message, judged like any other when it leaves; if the first one was sent, the person gets it twice."""
+        given = views.read(request, SettleIn)
+        key = keys.of(request)
+        message = views.find(_visible(self.get_queryset(), key), id, prefix="msg")
+        by: Any = key.owner
+        again = parking.settle(
+            message, Answer(given["answer"]), reason=given["reason"], by=by, now=timezone.now(), api_key=key
+        )
+        return Response(SettleAnswer({"message": message, "again": again}).data)
 
 
 def _send(

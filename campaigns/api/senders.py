@@ -2,7 +2,8 @@
 
 from django.db.models import QuerySet
 
-from campaigns.models import Sender
+from campaigns import sender_choice
+from campaigns.models import Campaign, Sender
 from contacts.api.brands import brand_of
 from contacts.models import Brand
 from smsdesk.api.problems import Problem
@@ -18,14 +19,29 @@ def choose(value: str | None, *, brand: str | None, key: ApiKey) -> Sender:
     rows = rows.filter(value=value) if value is not None else _defaults(rows, brand=brand)
     found = list(rows)
     if not found:
-        raise Invalid(
-            "unknown_sender",
+        raise _unknown(
             "There is no such sender." if value is not None else "There is no default sender.",
             field="sender",
             value=value or "",
-            cure="Name one of the desk's senders.",
         )
     return _allowed(found, key=key)
+
+
+def choose_further(value: str, *, brand: Brand | None, key: ApiKey) -> Sender:
+    """The further sender of this value: of the campaign's brand where there is one, else another brand's."""
+    found = list(Sender.objects.select_related("brand", "account").filter(value=value).order_by("pk"))
+    if not found:
+        raise _unknown("There is no such sender.", field="further_senders", value=value)
+    return _allowed([one for one in found if brand is None or one.brand_id == brand.pk] or found, key=key)
+
+
+def _unknown(message: str, *, field: str, value: str) -> Invalid:
+    return Invalid("unknown_sender", message, field=field, value=value, cure="Name one of the desk's senders.")
+
+
+def refuse_real_senders(campaign: Campaign, *, key: ApiKey) -> None:
+    for reach in sender_choice.reaches(campaign):
+        refuse_real(reach.sender, key=key)
 
 
 def refuse_real(sender: Sender | None, *, key: ApiKey) -> None:

@@ -56,6 +56,9 @@ class Campaign(PublicIdModel):
     send_at = models.DateTimeField(null=True, blank=True)  # null: at once when launched
     latest_start = models.DateTimeField(null=True, blank=True)  # later than this it is not begun by machine
     send_by = models.DateTimeField(null=True, blank=True)  # end of the offer: nothing leaves from here on
+    budget = models.PositiveIntegerField(
+        null=True, blank=True, validators=[MinValueValidator(1)]
+    )  # parts that may leave in all; null: as many as the audience takes
     when_capped = models.CharField(
         max_length=4, choices=WhenCapped, blank=True, default="", db_default=""
     )  # "": as each frequency cap says
@@ -64,6 +67,10 @@ class Campaign(PublicIdModel):
         null=True, blank=True, validators=[MinValueValidator(13), MaxValueValidator(99)]
     )
     paused_reason = models.CharField(max_length=300, blank=True)
+    strikes = models.PositiveIntegerField(default=0, editable=False)  # refusals of text or sender in a row
+    watched_until = models.DateTimeField(
+        null=True, editable=False
+    )  # its answers are counted (`campaigns/strikes.py`)
     audience_size = models.BigIntegerField(default=0)  # rows the snapshot made
     duplicates = models.BigIntegerField(default=0)  # audience members who already had a row
     prepared_through = models.BigIntegerField(default=0)  # highest contact id the snapshot has covered
@@ -83,6 +90,12 @@ class Campaign(PublicIdModel):
                 condition=Q(state__in=["scheduled", "preparing", "sending"]),
                 name="campaigns_in_motion",
             ),
+            # each batch: is a campaign of its sender under watch?
+            models.Index(
+                fields=["sender", "watched_until"],
+                condition=Q(watched_until__isnull=False),
+                name="campaigns_watched",
+            ),
         ]
         permissions = [
             ("approve_campaign", "Can approve campaigns"),
@@ -92,6 +105,21 @@ class Campaign(PublicIdModel):
 
     def __str__(self) -> str:
         return self.name
+
+
+class AnswerCount(models.Model):
+    """What gateways answered of a campaign that is watched, half a minute each; kept for an hour."""
+
+    campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="answer_counts", db_index=False)
+    slot = models.BigIntegerField()  # half minutes since 1970
+    answered = models.PositiveIntegerField(default=0)
+    failed = models.PositiveIntegerField(default=0)  # or nobody knows
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["campaign", "slot"], name="one_count_per_half_minute")]
+
+    def __str__(self) -> str:
+        return f"{self.campaign_id}: {self.failed} of {self.answered}"
 
 
 class IncludedSegment(models.Model):

@@ -1,6 +1,7 @@
 import secrets
 from urllib.parse import urlsplit
 
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import models
 
@@ -42,8 +43,19 @@ class GatewayAccount(PublicIdModel):
     is_simulator = models.BooleanField(default=False)
     max_calls = models.PositiveSmallIntegerField(default=50, help_text="Calls open at once, per worker thread.")
     paused_reason = models.CharField(max_length=300, blank=True)
+    paused_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+", editable=False
+    )  # null: by machine, and in red on every page until somebody has acted
     paused_at = models.DateTimeField(null=True, blank=True)
     resumed_at = models.DateTimeField(null=True, editable=False)  # opt-outs from before were looked at
+    # The circuit (`campaigns/circuit.py`): open until then, half open from then on; null: closed.
+    circuit_until = models.DateTimeField(null=True, editable=False)
+    circuit_since = models.DateTimeField(null=True, editable=False)
+    circuit_openings = models.PositiveSmallIntegerField(default=0, editable=False)  # since it was closed last
+    prober = models.UUIDField(null=True, editable=False)  # the token of the lane that tries it now
+    troubles = models.PositiveSmallIntegerField(default=0, editable=False)  # batches in a row that met nothing else
+    last_trouble = models.CharField(max_length=300, blank=True, editable=False)
+    next_lookup_at = models.DateTimeField(null=True, editable=False)  # when outcomes may be asked for again
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

@@ -50,9 +50,17 @@ class OutboundMessage(PublicIdModel):
 
     kind = models.CharField(max_length=10, choices=MessageKind)
     purpose = models.CharField(max_length=14, choices=Purpose)
-    brand = models.ForeignKey(Brand, on_delete=models.PROTECT, related_name="+", db_index=False)
+    # These five are checked for all rows of a statement at once (`campaigns/followers.py`).
+    brand = models.ForeignKey(
+        Brand, on_delete=models.PROTECT, related_name="+", db_index=False, db_constraint=False
+    )
     campaign = models.ForeignKey(
-        Campaign, on_delete=models.PROTECT, null=True, related_name="messages", db_index=False
+        Campaign,
+        on_delete=models.PROTECT,
+        null=True,
+        related_name="messages",
+        db_index=False,
+        db_constraint=False,
     )
     # No constraint in the database: the row outlives the contact, and the constraint halves the snapshot's speed.
     contact = models.ForeignKey(
@@ -64,8 +72,10 @@ class OutboundMessage(PublicIdModel):
     )
     subscriber_key = models.CharField(max_length=44)
     phone = models.CharField(max_length=16)
-    sender = models.ForeignKey(Sender, on_delete=models.PROTECT, related_name="+", db_index=False)
-    lane = models.ForeignKey(Lane, on_delete=models.PROTECT, related_name="+", db_index=False)
+    sender = models.ForeignKey(
+        Sender, on_delete=models.PROTECT, related_name="+", db_index=False, db_constraint=False
+    )
+    lane = models.ForeignKey(Lane, on_delete=models.PROTECT, related_name="+", db_index=False, db_constraint=False)
     priority = models.PositiveSmallIntegerField(choices=Priority, default=Priority.CAMPAIGN)
 
     state = models.CharField(max_length=11, choices=OutboundState, default=OutboundState.QUEUED)
@@ -88,6 +98,7 @@ class OutboundMessage(PublicIdModel):
     submitted_at = models.DateTimeField(null=True)
     gateway_id = models.CharField(max_length=128, blank=True)
     outcome_open = models.BooleanField(default=False)
+    open_until = models.DateTimeField(null=True)  # so long an open outcome may be tried again under its key
     evidence = models.JSONField(null=True)  # what is known of an unknown outcome: lookups, last answer
     next_lookup_at = models.DateTimeField(null=True)
 
@@ -100,9 +111,15 @@ class OutboundMessage(PublicIdModel):
     replied_at = models.DateTimeField(null=True)
     opted_out_at = models.DateTimeField(null=True)
 
-    idempotency_key = models.CharField(max_length=300, null=True, unique=True)  # noqa: DJ001  unique
+    # A person sent that one again, whose outcome nobody knew: this may be a second copy.
+    resend_of = models.ForeignKey(
+        "self", on_delete=models.PROTECT, null=True, related_name="resends", db_index=False
+    )
+    idempotency_key = models.CharField(max_length=300, null=True)  # noqa: DJ001  two empty ones are not the same
     # The key it was sent with; another owner's keys do not see it.
-    api_key = models.ForeignKey(ApiKey, on_delete=models.PROTECT, null=True, related_name="+", db_index=False)
+    api_key = models.ForeignKey(
+        ApiKey, on_delete=models.PROTECT, null=True, related_name="+", db_index=False, db_constraint=False
+    )
     created_at = models.DateTimeField()
 
     class Meta:
@@ -113,6 +130,15 @@ class OutboundMessage(PublicIdModel):
                 condition=Q(campaign__isnull=False, kind="campaign"),
                 name="once_per_campaign_and_phone",
             ),
+            # of those that have one, so that a campaign's million messages write nothing for it
+            models.UniqueConstraint(
+                fields=["idempotency_key"],
+                condition=Q(idempotency_key__isnull=False),
+                name="once_per_idempotency_key",
+            ),
+            models.UniqueConstraint(
+                fields=["resend_of"], condition=Q(resend_of__isnull=False), name="sent_again_once"
+            ),
             models.CheckConstraint(
                 condition=~Q(state__in=["skipped", "rejected"]) | ~Q(code=""), name="refused_has_code"
             ),
@@ -121,42 +147,12 @@ class OutboundMessage(PublicIdModel):
                 name="submitting_has_token",
             ),
         ]
+        # Only columns that stay as they are while a message is on its way: what is asked by state, time of
+        # acceptance or gateway's id stands in `campaigns/models/motion.py`.
         indexes = [
-            # a lane's next batch and the choice of the most urgent lane: messages without campaign …
-            models.Index(
-                fields=["lane", "priority", "due_at", "id"],
-                condition=Q(state="queued", campaign=None),
-                name="queued_single",
-            ),
-            # … and campaigns, each by itself, so that a paused one of a million rows is never walked through
-            models.Index(
-                fields=["lane", "campaign", "due_at", "id"],
-                condition=Q(state="queued", campaign__isnull=False),
-                name="queued_of_campaign",
-            ),
-            # reaper, lane winner, STOP drain: the few rows that may be in a call
-            models.Index(
-                fields=["lane", "submitted_at"], condition=Q(state="submitting"), name="submitting_by_lane"
-            ),
-            # reconciler and the parked page
-            models.Index(
-                fields=["state", "next_lookup_at"],
-                condition=Q(state__in=["unknown", "parked"]),
-                name="outcome_not_known",
-            ),
-            # receipts that carry only the gateway's id
-            models.Index(fields=["gateway_id"], condition=~Q(gateway_id=""), name="by_gateway_id"),
-            # report of a campaign, and its finish
-            models.Index(fields=["campaign", "state"], name="report_of_campaign"),
             # what one person got: contact page, caps, STOP, conversation
             models.Index(fields=["subscriber_key", "id"], name="messages_of_phone"),
-            # segments: who was sent, answered or left within some days, without walking through older rows
-            models.Index(
-                fields=["accepted_at", "contact"], condition=Q(accepted_at__isnull=False), name="sent_to_contacts"
-            ),
-            models.Index(
-                fields=["final_at", "contact"], condition=Q(state="delivered"), name="delivered_to_contacts"
-            ),
+            # segments: who answered or left within some days, without walking through older rows
             models.Index(
                 fields=["replied_at", "contact"], condition=Q(replied_at__isnull=False), name="replied_by_contacts"
             ),
@@ -167,6 +163,12 @@ class OutboundMessage(PublicIdModel):
             ),
             # API and admin lists
             models.Index(fields=["created_at", "id"], name="message_paging"),
+            # the people of a campaign, page by page: report, CSV, API
+            models.Index(
+                fields=["campaign", "created_at", "id"],
+                condition=Q(campaign__isnull=False),
+                name="message_paging_of_campaign",
+            ),
             # API list of a key that sees only what its owner's keys sent
             models.Index(
                 fields=["api_key", "created_at", "id"],

@@ -1,9 +1,11 @@
 from django.core.exceptions import ValidationError
+from django.core.validators import MinValueValidator
 from django.db import models
 
 from campaigns.models.gateway_account import GatewayAccount
 from contacts.models import Brand
 from smsdesk import phones
+from smsdesk.local_days import check_zone
 
 
 class SenderKind(models.TextChoices):
@@ -31,6 +33,20 @@ class Sender(models.Model):
         blank=True,
         help_text='Countries besides its own in which it is registered, for example ["AE", "SA"]. There, only '
         "registered senders are let through.",
+    )
+    daily_cap = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1)],
+        help_text="Parts a day, counted from when the cap is set. Empty: as many as the provider takes.",
+    )
+    # Null, not "": SQLite would make the table anew for it, and lose the table's guards.
+    day_zone = models.CharField(  # noqa: DJ001
+        max_length=64,
+        null=True,
+        blank=True,
+        validators=[check_zone],
+        help_text="Where the day of the cap begins and ends at midnight, like America/Los_Angeles. Empty: UTC.",
     )
     is_default = models.BooleanField(default=False, help_text="Used where a brand's message names no sender.")
 

@@ -3,6 +3,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 
 from smsdesk import phones
+from smsdesk.local_days import check_zone
 
 
 class Purpose(models.TextChoices):
@@ -54,6 +55,22 @@ class Brand(models.Model):
         default=blocked_at_first,
         blank=True,
         help_text='Two-letter countries to which no marketing is sent, for example ["TR"].',
+    )
+    daily_cap = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1)],
+        help_text="Parts a day over all senders of the brand, such as T-Mobile's cap; counted from when it is set. "
+        "Empty: no cap.",
+    )
+    # Null, not "": SQLite would make the table anew for it, and lose the table's guards.
+    day_zone = models.CharField(  # noqa: DJ001
+        max_length=64,
+        null=True,
+        blank=True,
+        validators=[check_zone],
+        help_text="Where the day of the cap begins and ends at midnight; T-Mobile's: America/Los_Angeles. "
+        "Empty: UTC.",
     )
     sending_paused = models.BooleanField(default=False, help_text="Kill switch: nothing leaves for this brand.")
 
