@@ -1,15 +1,27 @@
 """No test may reach the outside world, and none may take the seeds of the database along."""
 
+import contextlib
 import importlib
 import ipaddress
+import os
 import socket
 
 import pytest
 from django.apps import apps
+from django.conf import settings
 from pytest_django.plugin import blocking_manager_key
+
+from tests import migrated
 
 _connect = socket.socket.connect
 _connect_ex = socket.socket.connect_ex
+
+
+# Files that take minutes are begun first, so that the end is not one of them alone.
+LONG = (
+    "flows/test_stories.py", "browser/", "test_import_fuzz.py", "test_hostile_input.py", "test_stop_races.py",
+    "test_demo.py", "test_orphans.py", "test_importing_crashes.py", "test_outage.py", "test_hostile_headers.py",
+)  # fmt: skip
 
 
 def _refuse_strangers(target: socket.socket, address: object) -> None:
@@ -43,6 +55,43 @@ def only_this_machine():
         yield
 
 
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix):
+    """A test is one transaction, which stands idle while inputs are thought up or a machine is busy elsewhere."""
+    said = settings.DATABASES["default"]
+    if said["ENGINE"].endswith("postgresql"):
+        said["OPTIONS"]["options"] += " -c idle_in_transaction_session_timeout=120s"
+
+
+@pytest.fixture
+def django_assert_num_queries(django_assert_num_queries):
+    return _of_fresh_rules(django_assert_num_queries)
+
+
+@pytest.fixture
+def django_assert_max_num_queries(django_assert_max_num_queries):
+    return _of_fresh_rules(django_assert_max_num_queries)
+
+
+def _of_fresh_rules(counting):
+    """Rules and caps are read again after three seconds, which may be over in the middle of what is counted."""
+
+    @contextlib.contextmanager
+    def counted(*arguments, **options):
+        importlib.import_module("tests.factories").read_rules()
+        with counting(*arguments, **options) as queries:
+            yield queries
+
+    return counted
+
+
+def pytest_collection_modifyitems(items):
+    def place(item) -> int:
+        return next((number for number, name in enumerate(LONG) if f"tests/{name}" in item.nodeid), len(LONG))
+
+    items.sort(key=place)
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_teardown(item, nextitem):
     """A test of real transactions empties every table afterwards; the rows that migrations made come back."""
@@ -57,3 +106,10 @@ def pytest_runtest_teardown(item, nextitem):
             importlib.import_module("inbound.migrations.0003_hold_queue").schedule_watch(apps, None)
             importlib.import_module("inbound.migrations.0005_sign_ups_are_tended").schedule_round(apps, None)
     return answer
+
+
+def pytest_sessionfinish(session):
+    """Whoever began the tests takes away what they kept on the database server."""
+    url = os.environ.get("DATABASE_URL", "")
+    if url.startswith("postgres") and not hasattr(session.config, "workerinput"):
+        migrated.drop(url.rpartition("/")[0])

@@ -27,12 +27,18 @@ def run(work: Coroutine[Any, Any, Any]) -> Any:
         return runner.run(work)
 
 
-def item(*, to: str = "+12125550123", body: str = "Hello & welcome: 50 % + more") -> contract.SubmitItem:
-    return contract.SubmitItem(uuid.uuid4(), to, body, "gsm7", 1)
+def item(
+    *,
+    to: str = "+12125550123",
+    body: str = "Hello & welcome: 50 % + more",
+    sender: contract.SenderAddress = SENDER,
+    validity: timedelta | None = None,
+) -> contract.SubmitItem:
+    return contract.SubmitItem(uuid.uuid4(), sender, to, body, "gsm7", 1, validity)
 
 
-def batch(*items: contract.SubmitItem, validity: timedelta | None = None) -> contract.SubmitBatch:
-    return contract.SubmitBatch(items, SENDER, f"{HOOK}status/", validity)
+def batch(*items: contract.SubmitItem) -> contract.SubmitBatch:
+    return contract.SubmitBatch(items, f"{HOOK}status/")
 
 
 def in_time(limit: float = 30.0) -> contract.Deadline:

@@ -1,6 +1,7 @@
 """Jobs that run at the same moment, each in a thread and on a connection of its own."""
 
 import threading
+import time
 from collections.abc import Callable
 
 from django.db import connection
@@ -35,3 +36,20 @@ def rounds(count: int, *jobs: Callable[[int], object]) -> list[Exception]:
 
 def at_once(*jobs: Callable[[], object]) -> list[Exception]:
     return rounds(1, *[lambda _, job=job: job() for job in jobs])
+
+
+def wait_for_lock_waits(waiters: int = 1) -> None:
+    """Until so many connections to this database wait for a lock; other tests have databases of their own."""
+    until = time.monotonic() + 5
+    while time.monotonic() < until:
+        with connection.cursor() as cursor:
+            # Not by pg_stat_activity: a transaction goes on seeing it as it was at its first look.
+            cursor.execute(
+                "SELECT COUNT(DISTINCT w.pid) FROM pg_locks w WHERE NOT w.granted AND EXISTS ("
+                "SELECT 1 FROM pg_locks h JOIN pg_database d ON d.oid = h.database "
+                "WHERE h.pid = w.pid AND d.datname = current_database())"
+            )
+            if cursor.fetchone()[0] >= waiters:
+                return
+        time.sleep(0.02)
+    raise AssertionError("nobody waits for a lock")

@@ -2,12 +2,12 @@
 
 from datetime import UTC, datetime, timedelta
 
-from campaigns import audience, batch, lanes, recording
-from campaigns.models import Campaign, CampaignState, Lane, OutboundMessage, Sender
+from campaigns import audience, batch, lanes, recording, sending
+from campaigns.models import Campaign, CampaignState, Lane, MessageKind, OutboundMessage, Priority, Sender
 from contacts import consent
 from contacts.models import Basis, ConsentSource, Contact, ContactList, ListMembership, Purpose
 from smsdesk.gateways import errors
-from smsdesk.gateways.contract import SubmitResult
+from smsdesk.gateways.contract import SubmitItem, SubmitResult
 from tests import factories
 
 LONG_AGO = datetime(2026, 1, 5, tzinfo=UTC)
@@ -53,15 +53,37 @@ def campaign(people: int = 3, **over) -> Campaign:
     return made
 
 
+def reply(sender: Sender) -> OutboundMessage:
+    """An agent's answer that waits to leave."""
+    return sending.queue(
+        agreed(factories.contact(), sender),
+        sender=sender,
+        text="We are open until six.",
+        purpose=Purpose.CONVERSATIONAL,
+        kind=MessageKind.REPLY,
+        priority=Priority.URGENT,
+        now=LONG_AGO,
+    )
+
+
 def snapshot(made: Campaign) -> None:
     while not audience.take_range(made, now=LONG_AGO):
         pass
 
 
-def win(sender: Sender) -> lanes.Won:
-    won = lanes.win(Lane.objects.filter(sender=sender).earliest("number").pk)
-    assert won is not None
+def win(sender: Sender) -> list[lanes.Won]:
+    """Its first lane, won for one batch."""
+    won = lanes.win([Lane.objects.filter(sender=sender).earliest("number").pk])
+    assert won
     return won
+
+
+def candidates() -> list[int]:
+    return [one.lane_id for one in lanes.candidates()]
+
+
+def items(submitted: batch.Submitted) -> list[SubmitItem]:
+    return submitted.items()
 
 
 def free(sender: Sender) -> None:
@@ -69,7 +91,7 @@ def free(sender: Sender) -> None:
     Lane.objects.filter(sender=sender).update(lease_until=LONG_AGO, next_free_at=LONG_AGO)
 
 
-def submit(sender: Sender) -> tuple[lanes.Won, batch.Batch, batch.Submitted | None]:
+def submit(sender: Sender) -> tuple[list[lanes.Won], batch.Batch, batch.Submitted | None]:
     won = win(sender)
     work = batch.read(won)
     return won, work, batch.submit(work)
@@ -83,9 +105,9 @@ def record(won, work, submitted, *, outcome="accepted", error: errors.GatewayErr
             gateway_id=f"gw-{item.reference.hex[:12]}" if outcome == "accepted" else "",
             error=error,
         )
-        for item in submitted.items
+        for item in items(submitted)
     ]
-    recording.record(results, submitted.rows, won=won, sender=work.sender, planned=work.parts)
+    recording.record(results, submitted.rows, work=work)
 
 
 def states(made: Campaign) -> list[str]:

@@ -7,7 +7,7 @@ import pytest
 import schemathesis
 from django.core.signals import request_finished, request_started
 from django.core.wsgi import get_wsgi_application
-from django.db import close_old_connections, connection
+from django.db import close_old_connections
 from django.test import Client
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
@@ -50,12 +50,10 @@ JSON = st.recursive(
 
 @pytest.fixture(autouse=True)
 def one_connection(db):
-    """The test is one transaction: it must outlive each request, and idle while examples are thought up."""
+    """The test is one transaction: it must outlive each request."""
     signals = (request_started, request_finished)
     for signal in signals:
         signal.disconnect(close_old_connections)
-    if connection.vendor == "postgresql":
-        connection.cursor().execute("SET LOCAL idle_in_transaction_session_timeout = 0")
     yield
     for signal in signals:
         signal.connect(close_old_connections)

@@ -1,6 +1,7 @@
 """Many rows in one statement: the same on both databases."""
 
 import pytest
+from django.db import connection
 
 from contacts.models import ConsentState, Contact, ContactList, ListMembership
 from smsdesk import bulk_sql
@@ -22,6 +23,24 @@ def test_values_shared_by_all_rows_and_json_come_back_as_they_were():
     bulk_sql.update_rows(Contact, columns=("attributes", "name"), rows=rows)
 
     assert list(Contact.objects.order_by("pk").values_list("attributes", "name")) == values
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite looks a key up by itself")
+def test_rows_are_looked_up_by_index_though_the_planner_knows_nothing_of_the_table():
+    people = [factories.contact(f"+1212555010{n}") for n in range(3)]
+    before = whole_reads(Contact)
+
+    changed = bulk_sql.update_rows(Contact, columns=("name",), rows=[(p.pk, "Ann") for p in people], where="TRUE")
+
+    assert sorted(changed) == [p.pk for p in people]
+    assert whole_reads(Contact) == before
+
+
+def whole_reads(model) -> int:
+    """How often this transaction read a table from end to end."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT seq_scan FROM pg_stat_xact_user_tables WHERE relname = %s", [model._meta.db_table])
+        return cursor.fetchone()[0]
 
 
 def test_inserting_the_missing_leaves_out_what_is_there():

@@ -114,7 +114,7 @@ def test_so_do_receipts():
             event_key=item.reference.hex, reference=item.reference, gateway_id="", word="UNDELIVERED",
             state="undelivered", code="21610", error_class=ErrorClass.OPTED_OUT,
         )
-        for item in submitted[2].items
+        for item in sending_rig.items(submitted[2])
     ]  # fmt: skip
     receipts.record(account, told, now=timezone.now())
     assert Suppression.objects.filter(source=ConsentSource.CARRIER).count() == 4

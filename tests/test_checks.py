@@ -20,6 +20,7 @@ def found(*, deploy=False):
         *ours.database_keeps_what_it_commits(None),
         *ours.queue_leases_outlast_its_tasks(None),
         *ours.public_address_is_safe(None),
+        *ours.nothing_is_interrupted_on_purpose(None),
         *(ours.public_address_is_https(None) if deploy else []),
     ]
     assert all(message.hint for message in messages)
@@ -39,6 +40,8 @@ def production(monkeypatch):
         PUBLIC_URL="https://sms.example.com",
         DATABASES={"default": sqlite()},
         Q_CLUSTER=real.Q_CLUSTER,
+        FAILPOINTS="",
+        CHAOS=False,
     )
     monkeypatch.setattr(ours, "settings", settings)
     return settings
@@ -211,3 +214,10 @@ def test_a_secret_may_stand_in_a_file(tmp_path, monkeypatch):
     monkeypatch.setenv("DATABASE_URL_FILE", str(tmp_path / "url"))
 
     assert settings_module.secret("DATABASE_URL") == "postgres://u:p@h/desk"
+
+
+def test_failpoints_are_refused_unless_the_desk_exists_to_be_crashed(production):
+    production.FAILPOINTS = "submit.after_commit=kill@1"
+    assert found() == {"smsdesk.E020"}
+    production.CHAOS = True
+    assert found() == set()

@@ -2,6 +2,8 @@ from datetime import timedelta
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
@@ -305,14 +307,18 @@ def test_a_name_is_text_and_never_markup(desk):
         assert "<img src=x>" not in page
 
 
-def test_the_page_costs_a_fixed_number_of_queries(desk, django_assert_max_num_queries):
+def test_the_page_costs_a_fixed_number_of_queries(desk):
     contact = factories.contact()
     for _ in range(4):
         opted_in(contact, factories.brand())
-    page_of(desk, contact)  # what a process reads once a few seconds or once for all is read now
 
-    with django_assert_max_num_queries(25):
-        page_of(desk, contact)
+    def asked() -> int:
+        with CaptureQueriesContext(connection) as queries:
+            page_of(desk, contact)
+        return len(queries)
+
+    # Some things a process reads once for all or once a few seconds, which may be between any two of these.
+    assert min(asked() for _ in range(4)) <= 25
 
 
 # --- ledgers and rules --------------------------------------------------------------------------------

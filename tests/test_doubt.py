@@ -108,12 +108,16 @@ def test_words_a_marketer_may_want_as_a_keyword_are_free(word):
     assert intent.read(word).intent == Intent.NONE
 
 
-def test_a_text_is_read_in_less_than_a_millisecond():
+def test_a_text_is_read_sooner_than_this_machine_counts_to_twenty_thousand():
+    """That is 1 to 3 ms: a ratio, so that a busy or slow machine judges alike."""
     read = [text.text for text in texts(UNSEEN)]
     intent.read(read[0])  # lists and weights are read once
-    times = []
-    for text in read:
+
+    def seconds(work):
         started = time.process_time()
-        intent.read(text)
-        times.append(time.process_time() - started)
-    assert statistics.median(times) < 0.001
+        work()
+        return time.process_time() - started
+
+    reading = statistics.median(seconds(lambda text=text: intent.read(text)) for text in read)
+    counting = statistics.median(seconds(lambda: sum(n for n in range(20_000))) for _ in range(50))
+    assert reading < counting

@@ -15,7 +15,7 @@ def results(*, begun: int, late: int) -> list[SubmitResult]:
 
 def test_a_batch_shrinks_to_what_could_begin_in_time_and_grows_back():
     appetite = draining.Appetite()
-    assert appetite.most == batch.MOST
+    assert appetite.most == batch.MOST_WITH_LOOKUP
 
     appetite.learn(results(begun=120, late=80))
     assert appetite.most == 120
@@ -34,4 +34,14 @@ def test_a_refusal_is_not_slowness():
     appetite = draining.Appetite()
     refused = SubmitResult(reference=uuid.uuid4(), outcome="rejected", error=errors.InvalidRecipient("1", "no"))
     appetite.learn([refused])
-    assert appetite.most == batch.MOST
+    assert appetite.most == batch.MOST_WITH_LOOKUP
+
+
+def test_a_batch_that_keeps_the_machine_busy_for_long_makes_the_next_ones_smaller_down_to_fifty():
+    appetite = draining.Appetite()
+    appetite.learn(results(begun=400, late=0), busy=1.4)
+    assert appetite.most == 300
+    for _ in range(20):
+        appetite.learn(results(begun=appetite.most, late=0), busy=1.4)
+    # Where even fifty take long it is not their number: it tries a few more, and comes back.
+    assert draining.FEW <= appetite.most <= draining.FEW + draining.LEAST

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.utils import timezone
 
-from campaigns import sending
+from campaigns import batch, sending
 from campaigns.models import MessageKind, OutboundMessage, Priority
 from contacts import frequency
 from contacts.frequency import Cap
@@ -140,6 +140,22 @@ def test_a_message_that_may_have_left_counts_while_it_waits_to_go_again(sender):
     OutboundMessage.objects.filter(pk=first.pk).update(state="queued", outcome_open=True, due_at=again)
     second = queue(person, sender)
     submit_all(sender)
+    second.refresh_from_db()
+    assert (second.state, second.waiting_for) == ("queued", "frequency_cap")
+
+
+@pytest.mark.parametrize("state", ["submitting", "unknown", "parked"])
+def test_a_message_nobody_knows_the_outcome_of_counts_as_sent(sender, state):
+    cap()
+    person = sending_rig.agreed(factories.contact(), sender)
+    first = queue(person, sender)
+    submit_all(sender)
+    OutboundMessage.objects.filter(pk=first.pk).update(state=state)
+    second = queue(person, sender)
+    sending_rig.free(sender)
+    work = batch.read(sending_rig.win(sender))
+    OutboundMessage.objects.filter(pk=first.pk).update(state=state)  # winning the lane makes it unknown
+    batch.submit(work)
     second.refresh_from_db()
     assert (second.state, second.waiting_for) == ("queued", "frequency_cap")
 

@@ -23,8 +23,9 @@ def references(request: peers.Request) -> list[str]:
 def submit_to(behaviour: peers.Behaviour, *items: contract.SubmitItem) -> tuple[Any, peers.Peer]:
     async def work() -> tuple[Any, peers.Peer]:
         async with peers.Peer(behaviour) as peer, client.session(calls=4) as http:
-            batch = cases.batch(*items, validity=timedelta(hours=2))
-            return await CASE.gateway(peer.url, http=http).submit(batch, deadline=cases.in_time()), peer
+            return await CASE.gateway(peer.url, http=http).submit(
+                cases.batch(*items), deadline=cases.in_time()
+            ), peer
 
     return cases.run(work())
 
@@ -41,7 +42,10 @@ def entry(reference: str, status: int = 26, group: str = "PENDING") -> dict[str,
 
 
 def test_the_request_is_what_infobip_expects():
-    items = [cases.item(body='Grüße "😀"\n'), cases.item(to="+447700900123")]
+    items = [
+        cases.item(body='Grüße "😀"\n', validity=timedelta(hours=2)),
+        cases.item(to="+447700900123", sender=contract.SenderAddress("Acme", "alphanumeric")),
+    ]
     results, peer = submit_to(CASE.accept, *items)
     [request] = peer.requests
     assert (request.method, request.target) == ("POST", "/sms/3/messages")
@@ -52,8 +56,9 @@ def test_the_request_is_what_infobip_expects():
         [{"to": "12125550123", "messageId": items[0].reference.hex}],
         [{"to": "447700900123", "messageId": items[1].reference.hex}],
     ]
-    first = sent["messages"][0]
-    assert first["sender"] == "12125550100"
+    first, second = sent["messages"]
+    assert (first["sender"], second["sender"]) == ("12125550100", "Acme")  # of several senders in one call
+    assert "options" not in second
     assert first["content"] == {"text": 'Grüße "😀"\n'}
     assert first["options"] == {"validityPeriod": {"amount": 7200, "timeUnit": "SECONDS"}}
     assert first["webhooks"]["delivery"] == {"url": f"{cases.HOOK}status/", "notify": True}

@@ -32,14 +32,13 @@ def submit_to(behaviour: peers.Behaviour, *items: contract.SubmitItem, calls: in
     async def work() -> tuple[Any, peers.Peer]:
         async with peers.Peer(behaviour) as peer, client.session(calls=calls) as http:
             gateway = CASE.gateway(peer.url, http=http)
-            batch = cases.batch(*items, validity=timedelta(hours=2))
-            return await gateway.submit(batch, deadline=cases.in_time()), peer
+            return await gateway.submit(cases.batch(*items), deadline=cases.in_time()), peer
 
     return cases.run(work())
 
 
 def test_the_form_is_what_twilio_expects():
-    item = cases.item(body="Grüße & 100 % + 😀\nÜbermorgen?")
+    item = cases.item(body="Grüße & 100 % + 😀\nÜbermorgen?", validity=timedelta(hours=2))
     _, peer = submit_to(CASE.accept, item)
     [request] = peer.requests
     account = CASE.credentials["account_sid"]
@@ -111,6 +110,17 @@ def test_one_answer_meant_for_all_stops_the_rest_of_the_batch():
     results, peer = submit_to(refuse(20003, 401), *(cases.item() for _ in range(20)), calls=2)
     assert {(result.outcome, result.error.error_class) for result in results} == {("again", "auth")}
     assert len(peer.requests) <= 3
+
+
+def test_a_sender_whose_queue_is_full_does_not_stop_the_other_senders():
+    async def behave(connection: peers.Connection, request: peers.Request) -> None:
+        full = b"From=Full" in request.body
+        await (refuse(21611) if full else CASE.accept)(connection, request)
+
+    full = contract.SenderAddress("Full", "alphanumeric")
+    results, peer = submit_to(behave, *(cases.item(sender=one) for one in (full, cases.SENDER) * 3), calls=1)
+    assert [result.outcome for result in results] == ["again", "accepted"] * 3
+    assert len(peer.requests) == 4
 
 
 def test_a_bad_number_does_not_stop_the_others():

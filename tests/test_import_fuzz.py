@@ -21,7 +21,7 @@ from tests.test_importing import CLAIM, upload
 from tests.test_workbooks import by_hand, workbook
 
 pytestmark = pytest.mark.django_db
-BOUNDED = settings(max_examples=50, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+BOUNDED = settings(max_examples=20, deadline=None, database=None, suppress_health_check=list(HealthCheck))
 HEADER = ["phone", "name", "external id", "country", "language", "state", "timezone", "x", "y"]
 TARGETS = dict(
     zip(

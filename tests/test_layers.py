@@ -14,6 +14,7 @@ WIRING = (
     "smsdesk.asgi",
     "smsdesk.api.router",
     "smsdesk.provider_hooks",
+    "smsdesk.probes",
 )
 DRAWERS = {"utils", "util", "helpers", "helper", "common", "services", "service", "managers", "manager", "misc"}
 PHONE_MODULES = ("smsdesk.phones", "smsdesk.numbering", "smsdesk.area_codes")

@@ -8,6 +8,7 @@ from campaigns import lifecycle, reconciling
 from campaigns.models import Campaign, CampaignState, OutboundMessage, OutboundState
 from contacts.models import ContactList, ListMembership
 from smsdesk.errors import DomainError, WrongState
+from smsdesk.gateways import registry
 from tests import factories, sending_rig
 
 pytestmark = pytest.mark.django_db
@@ -194,7 +195,8 @@ def unknown(age: float, **over) -> OutboundMessage:
 
 
 def settled(row: OutboundMessage, *, exact: bool) -> OutboundMessage:
-    reconciling._not_seen(row, exact=exact, now=timezone.now())
+    can = registry.capabilities("infobip" if exact else "twilio")
+    reconciling._move([row], can=can, was_asked=True)
     row.refresh_from_db()
     return row
 

@@ -382,5 +382,5 @@ def test_an_examination_shows_each_zone_under_each_rule() -> None:
 
 
 def test_every_reason_to_block_has_its_cure() -> None:
-    waits = {"QUIET_HOURS", "FREQUENCY_CAP", "DUPLICATE", "STALE_DECISION"}
+    waits = {"QUIET_HOURS", "FREQUENCY_CAP", "DAILY_CAP", "DUPLICATE", "STALE_DECISION"}
     assert {code for code in permission.SENTENCES if not code.startswith("OK")} - waits == set(cures.CURES)

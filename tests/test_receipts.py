@@ -124,12 +124,51 @@ def test_a_number_that_is_gone_is_marked(row):
     assert Contact.objects.get().dead_since is not None
 
 
-def test_a_hundred_receipts_take_as_many_statements_as_one():
-    campaign = sending_rig.campaign(40)
+@pytest.mark.parametrize("count", [1, 40])
+def test_however_many_receipts_come_together_they_take_one_round_trip(count):
+    campaign = sending_rig.campaign(count)
     sending_rig.record(*sending_rig.submit(campaign.sender))
     rows = list(OutboundMessage.objects.all())
     account = campaign.sender.account
     with CaptureQueriesContext(connection) as queries:
         receipts.record(account, [receipt(one, "delivered") for one in rows], now=timezone.now())
-    assert len(queries) < 12
+    asked = [one["sql"] for one in queries if "SAVEPOINT" not in one["sql"]]
+    assert len(asked) == (1 if connection.vendor == "postgresql" else 3)
     assert set(OutboundMessage.objects.values_list("state", flat=True)) == {OutboundState.DELIVERED.value}
+    assert DeliveryEvent.objects.exclude(message=None).count() == count
+
+
+def test_of_two_words_in_one_call_the_higher_counts_whatever_their_order(row):
+    assert record(row, receipt(row, "delivered"), receipt(row, "sent")) == "delivered"
+    assert DeliveryEvent.objects.count() == 2
+
+
+def test_the_same_receipt_twice_in_one_call_is_one_event(row):
+    event = receipt(row, "delivered")
+    record(row, event, event)
+    assert DeliveryEvent.objects.count() == 1
+
+
+def test_a_receipt_keeps_what_the_gateway_said(row):
+    at = timezone.now() - timedelta(minutes=3)
+    raw = {"status": {"name": "x\x00y", "id": 7}, "note": 'a "quote" \\ % %s', "none": None}
+    record(row, receipt(row, "undelivered", code="30003", at=at, raw=raw, error_class=ErrorClass.CARRIER))
+    event = DeliveryEvent.objects.get()
+    assert (event.code, event.error_class, event.occurred_at) == ("30003", "carrier", at)
+    assert event.raw == {"status": {"name": "xy", "id": 7}, "note": 'a "quote" \\ % %s', "none": None}
+    assert (row.error_code, row.error_class, row.code, row.final_at) == ("30003", "carrier", "REFUSED", at)
+
+
+def test_words_for_messages_of_two_accounts_move_their_own_only(row):
+    other = sending_rig.campaign(1)
+    sending_rig.record(*sending_rig.submit(other.sender))
+    theirs = OutboundMessage.objects.get(campaign=other)
+    record(row, receipt(row, "delivered"), receipt(theirs, "delivered"))
+    theirs.refresh_from_db()
+    assert (row.state, theirs.state) == ("delivered", "accepted")
+
+
+def test_a_word_of_acceptance_for_a_message_that_was_given_up_is_told(row, caplog):
+    OutboundMessage.objects.update(state="queued")
+    assert record(row, receipt(row, "sent")) == "sent"
+    assert "accepted_after_given_up" in caplog.text

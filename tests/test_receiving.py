@@ -15,6 +15,7 @@ from contacts import consent
 from contacts.models import Basis, ConsentSource, ConsentState, Contact, Hold, Purpose, Suppression
 from inbound import receiving
 from inbound.models import AutomaticReply, Conversation, InboundMessage, Keyword, KeywordAction
+from smsdesk import failpoints
 from smsdesk.gateways.contract import InboundText
 from tests import factories
 from tests.factories import NOW
@@ -561,6 +562,22 @@ def test_five_different_questions_of_a_stranger_at_once_make_one_contact_and_one
     assert Contact.objects.count() == 1
     assert Conversation.objects.count() == 1
     assert Conversation.objects.get().inbound_messages.count() == 5
+
+
+@needs_postgres
+@pytest.mark.django_db(transaction=True)
+def test_a_stop_whose_process_stood_still_for_too_long_is_to_be_sent_again(tmp_path):
+    sender = factories.sender()
+    with connection.cursor() as cursor:
+        cursor.execute("SET idle_in_transaction_session_timeout = '50ms'")
+    failpoints.arm("stop.locked=hold:300@1", journal=tmp_path / "journal")
+    try:
+        assert post(sender, infobip(sender, "STOP")).status_code == 503
+        connection.close()
+        assert post(sender, infobip(sender, "STOP")).status_code == 200
+    finally:
+        failpoints.arm("", journal=None)
+    assert is_suppressed(sender.brand)
 
 
 @needs_postgres

@@ -5,7 +5,7 @@ from django.db import IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from campaigns import batch, lanes, reaping, sending
+from campaigns import batch, lanes, lifecycle, reaping, sending
 from campaigns.models import (
     Campaign,
     CampaignState,
@@ -50,21 +50,21 @@ def test_a_lane_is_won_once():
     campaign = sending_rig.campaign()
     sending_rig.win(campaign.sender)
 
-    assert lanes.win(campaign.sender.lanes.get().pk) is None
+    assert lanes.win([campaign.sender.lanes.get().pk]) == []
 
 
 def test_a_lane_with_due_rows_is_a_candidate_and_one_without_is_not():
     busy, idle = sending_rig.campaign(), factories.sender()
     lanes.ensure(idle)
 
-    assert lanes.candidates() == [busy.sender.lanes.get().pk]
+    assert sending_rig.candidates() == [busy.sender.lanes.get().pk]
 
 
 def test_a_paused_account_has_no_candidate_lane():
     campaign = sending_rig.campaign()
     GatewayAccount.objects.update(paused_at=timezone.now())
 
-    assert lanes.candidates() == []
+    assert sending_rig.candidates() == []
     assert campaign.state == CampaignState.SENDING
 
 
@@ -73,13 +73,13 @@ def test_replies_go_before_campaigns():
     contact = sending_rig.agreed(factories.contact(), urgent)
     queue(contact, urgent, priority=Priority.URGENT)
 
-    assert lanes.candidates()[0] == urgent.lanes.get().pk
-    assert len(lanes.candidates()) == 2
+    assert sending_rig.candidates()[0] == urgent.lanes.get().pk
+    assert len(sending_rig.candidates()) == 2
     assert slow.sender != urgent
 
 
 def test_a_fast_sender_gets_more_lanes_and_never_fewer():
-    sender = factories.sender(parts_per_second=5_000)
+    sender = factories.sender(parts_per_second=2.5 * lanes.LANE_RATE)
     assert len(lanes.ensure(sender)) == 3
     sender.parts_per_second = 10
     assert len(lanes.ensure(sender)) == 3
@@ -93,7 +93,7 @@ def test_a_batch_keeps_the_lane_busy_for_what_its_parts_take():
     assert len(work.rows) == 2
     lane = Lane.objects.get()
     assert 0.4 < (lane.next_free_at - timezone.now()).total_seconds() < 1.1
-    assert lanes.candidates() == []
+    assert sending_rig.candidates() == []
 
 
 def test_winning_a_lane_makes_what_a_dead_holder_left_unknown():
@@ -130,7 +130,7 @@ def test_stop_between_read_and_submit_is_skipped():
 
     submitted = batch.submit(work)
 
-    assert len(submitted.items) == 1
+    assert len(sending_rig.items(submitted)) == 1
     skipped = OutboundMessage.objects.get(state="skipped")
     assert skipped.code == "SUPPRESSED"
     assert skipped.verdict["outcome"] == "blocked"
@@ -152,6 +152,20 @@ def test_a_campaign_paused_between_read_and_submit_stays_queued():
 
     assert batch.submit(work) is None
     assert sending_rig.states(campaign) == ["queued", "queued"]
+
+
+def test_what_outlives_its_offer_while_the_campaign_is_paused_is_never_sent():
+    campaign = sending_rig.campaign(2)
+    lifecycle.pause(campaign, by=None, now=timezone.now())
+    ended = timezone.now() - timedelta(minutes=1)
+    OutboundMessage.objects.filter(campaign=campaign).update(send_by=ended)
+    lifecycle.resume(Campaign.objects.get(), by=None, now=timezone.now())
+
+    _, _, submitted = sending_rig.submit(campaign.sender)
+
+    assert submitted is None
+    assert sending_rig.states(campaign) == ["skipped", "skipped"]
+    assert set(OutboundMessage.objects.values_list("code", flat=True)) == {"TOO_LATE"}
 
 
 def test_switching_a_brand_off_holds_its_messages_and_gives_none_up():
@@ -215,13 +229,13 @@ def test_an_empty_field_without_default_keeps_that_message_back():
 
 
 def test_a_full_batch_takes_under_thirty_statements_whatever_its_size():
-    sending_rig.submit(sending_rig.campaign(1).sender)  # rules, which a process reads again after seconds
     campaign = sending_rig.campaign(30)
+    factories.read_rules()
     with CaptureQueriesContext(connection) as queries:
         won, work, submitted = sending_rig.submit(campaign.sender)
         sending_rig.record(won, work, submitted)
 
-    assert len(submitted.items) == 30
+    assert len(sending_rig.items(submitted)) == 30
     assert len(queries) < 30
 
 
@@ -337,7 +351,7 @@ def test_rows_of_a_process_known_to_be_gone_need_not_wait():
     Lane.objects.update(holder="here:1:2")
 
     assert reaping.abandon("here:1:2") == 2
-    assert OutboundMessage.objects.first().evidence == {"worker_gone": True}
+    assert OutboundMessage.objects.first().evidence == {"worker": "here:1:2", "worker_gone": True}
     assert Lane.objects.get().lease_until <= timezone.now()
 
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import threading
-import time
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -10,14 +9,14 @@ import pytest
 from django.db import Error, connection, transaction
 from django.utils import timezone
 
-from campaigns import batch, draining, receipts, sending
+from campaigns import batch, draining, receipts, reconciling, seats, sending
 from campaigns.models import GatewayAccount, Lane, MessageKind, OutboundMessage, Priority
 from contacts import consent, frequency
 from contacts.models import ConsentSource, Contact, FrequencyCap, Purpose, Suppression
 from inbound import receiving
 from smsdesk.gateways import errors
 from smsdesk.gateways.contract import InboundText, Receipt
-from tests import factories, sending_rig
+from tests import factories, racing, sending_rig
 
 pytestmark = [
     pytest.mark.postgres,
@@ -44,21 +43,6 @@ class Beside(threading.Thread):
             connection.close()
 
 
-def wait_for_a_lock_wait() -> None:
-    wait_for_lock_waits(1)
-
-
-def wait_for_lock_waits(waiters: int) -> None:
-    until = time.monotonic() + 5
-    while time.monotonic() < until:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT COUNT(DISTINCT pid) FROM pg_locks WHERE NOT granted")
-            if cursor.fetchone()[0] >= waiters:
-                return
-        time.sleep(0.02)
-    raise AssertionError("nobody waits for a lock")
-
-
 def test_an_opt_out_that_commits_while_a_submit_waits_for_the_contact_is_obeyed():
     campaign = sending_rig.campaign(2)
     person = Contact.objects.earliest("pk")
@@ -66,12 +50,12 @@ def test_an_opt_out_that_commits_while_a_submit_waits_for_the_contact_is_obeyed(
     with transaction.atomic():
         consent.lock([person.pk])
         submit = Beside(lambda: batch.submit(work))
-        wait_for_a_lock_wait()
+        racing.wait_for_lock_waits()
         now = timezone.now()
         consent.opt_out(person, brand=campaign.brand, source=ConsentSource.TEXT, occurred_at=now, now=now)
     submit.join(10)
 
-    assert [item.to for item in submit.result.items] == [Contact.objects.latest("pk").phone]
+    assert [item.to for item in sending_rig.items(submit.result)] == [Contact.objects.latest("pk").phone]
     assert OutboundMessage.objects.get(contact=person).code == "SUPPRESSED"
 
 
@@ -101,7 +85,7 @@ def carrier():
 def turn() -> None:
     """One batch of the most urgent lane, through the network."""
     with asyncio.Runner() as runner:
-        desk = draining._Desk(runner)
+        desk = draining._Desk(runner, seats.Seats(4))
         try:
             desk.turn(draining.Stop(5))
         finally:
@@ -157,7 +141,7 @@ def test_stop_of_somebody_who_is_being_deleted_counts():
     with transaction.atomic():
         Contact.objects.all().delete()
         stop = Beside(lambda: receiving.receive(campaign.sender.account, text, now=timezone.now()))
-        wait_for_a_lock_wait()
+        racing.wait_for_lock_waits()
     stop.join(20)
 
     assert stop.result.intent == "opt_out"
@@ -172,12 +156,12 @@ def test_two_submits_of_the_same_rows_send_each_once():
     with transaction.atomic():
         consent.lock(list(Contact.objects.values_list("pk", flat=True)))
         both = [Beside(lambda: batch.submit(first)), Beside(lambda: batch.submit(second))]
-        wait_for_a_lock_wait()
+        racing.wait_for_lock_waits()
     for one in both:
         one.join(10)
 
     assert both[0].result is None
-    assert len(both[1].result.items) == 3
+    assert len(both[1].result.rows) == 3
     assert set(OutboundMessage.objects.values_list("submit_no", flat=True)) == {1}
 
 
@@ -196,7 +180,7 @@ def test_answers_and_receipts_of_one_batch_at_once_never_deadlock():
                 word="SENT",
                 state="sent",
             )
-            for item in reversed(submitted[2].items)
+            for item in reversed(sending_rig.items(submitted[2]))
         ]
         both = [
             Beside(lambda submitted=submitted: sending_rig.record(*submitted)),
@@ -206,6 +190,19 @@ def test_answers_and_receipts_of_one_batch_at_once_never_deadlock():
             one.join(20)
         assert [one.result for one in both] == [None, None]
         assert set(sending_rig.states(campaign)) == {"sent"}
+
+
+def test_the_reconciler_leaves_what_somebody_is_writing_for_its_next_look():
+    campaign = sending_rig.campaign(2)
+    past = timezone.now() - timedelta(minutes=1)
+    OutboundMessage.objects.update(state="unknown", submitted_at=past, submit_no=1, next_lookup_at=past)
+    first, second = OutboundMessage.objects.filter(campaign=campaign).order_by("pk")
+    with transaction.atomic():
+        OutboundMessage.objects.select_for_update(no_key=True).get(pk=first.pk)
+        reconciler = Beside(reconciling._take_due)
+        reconciler.join(1.5)  # it would wait for two seconds
+
+    assert [row.pk for row in reconciler.result] == [second.pk]
 
 
 def test_two_senders_at_once_keep_one_cap():
@@ -223,7 +220,7 @@ def test_two_senders_at_once_keep_one_cap():
     with transaction.atomic():
         consent.lock([person.pk])
         submits = [Beside(lambda work=work: batch.submit(work)) for work in works]
-        wait_for_lock_waits(2)
+        racing.wait_for_lock_waits(2)
     for submit in submits:
         submit.join(10)
 

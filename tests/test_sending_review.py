@@ -19,6 +19,7 @@ from campaigns import (
     receipts,
     reconciling,
     recording,
+    seats,
     sending,
 )
 from campaigns.models import (
@@ -34,8 +35,8 @@ from campaigns.models import (
 )
 from contacts import consent
 from contacts.models import ConsentSource, Contact, Purpose, Suppression
-from smsdesk import processes
-from smsdesk.gateways import errors
+from smsdesk import failpoints, processes
+from smsdesk.gateways import errors, registry
 from smsdesk.gateways.contract import Receipt
 from smsdesk.models import Heartbeat
 from tests import factories, sending_rig
@@ -51,7 +52,8 @@ def again(campaign: Campaign):
 
 
 def settle(*, exact: bool) -> OutboundMessage:
-    reconciling._not_seen(OutboundMessage.objects.get(), exact=exact, now=timezone.now())
+    can = registry.capabilities("infobip" if exact else "twilio")
+    reconciling._move([OutboundMessage.objects.get()], can=can, was_asked=True)
     return OutboundMessage.objects.get()
 
 
@@ -107,7 +109,7 @@ def test_a_reaper_that_looked_before_a_new_submit_leaves_that_submit_alone():
     sending_rig.submit(campaign.sender)
     row = OutboundMessage.objects.get()
 
-    assert reaping._mark([(row.pk, uuid.uuid4())], evidence=None) == 0
+    assert reaping._mark([(row.pk, uuid.uuid4(), None)]) == 0
     assert sending_rig.states(campaign) == ["submitting"]
 
 
@@ -239,7 +241,7 @@ def test_a_receipt_of_acceptance_stops_a_message_from_being_tried_again():
 @pytest.fixture
 def desk():
     with asyncio.Runner() as runner:
-        made = draining._Desk(runner)
+        made = draining._Desk(runner, seats.Seats(4))
         yield made
         made.close()
 
@@ -252,6 +254,20 @@ def test_an_account_that_cannot_be_used_is_paused_and_loses_no_message(desk, fau
     desk.turn(draining.Stop(5))
 
     assert "cannot be used" in GatewayAccount.objects.get().paused_reason
+    assert sending_rig.states(campaign) == ["queued"]
+    assert Lane.objects.get().failures == 0
+
+
+def test_a_fault_while_connecting_is_tried_again_and_pauses_nobody(desk, tmp_path):
+    campaign = sending_rig.campaign(1)
+    failpoints.arm("call.connected=raise@1", journal=tmp_path / "journal")
+    try:
+        desk.turn(draining.Stop(5))
+    finally:
+        failpoints.arm("", journal=None)
+
+    account = GatewayAccount.objects.get()
+    assert (account.paused_at, account.troubles) == (None, 1)
     assert sending_rig.states(campaign) == ["queued"]
     assert Lane.objects.get().failures == 0
 
@@ -305,9 +321,17 @@ def test_a_sender_of_a_thousand_campaigns_sends():
 
 def test_a_lane_in_somebodys_hand_is_waited_for_not_asked_for_all_the_time():
     campaign = sending_rig.campaign(1)
-    assert lanes.earliest() == 0
+    assert lanes.earliest() is None
     sending_rig.win(campaign.sender)
     assert lanes.earliest() > 30
+
+
+def test_a_lane_that_pauses_by_its_pace_is_waited_for_as_long():
+    campaign = sending_rig.campaign(3, sender=factories.sender(parts_per_second=2))
+    sending_rig.record(*sending_rig.submit(campaign.sender))
+    assert 0.5 < lanes.earliest() <= 1
+    GatewayAccount.objects.update(paused_at=timezone.now())
+    assert lanes.earliest() is None
 
 
 def test_a_lane_stays_careful_until_the_row_that_ended_its_worker_is_found():

@@ -202,3 +202,37 @@ def test_without_receipts_none_is_sent(tmp_path):
 def test_a_wrong_fault_is_named(values):
     with pytest.raises(faults.BadFault, match=next(iter(values))):
         faults.changed(Faults(), values)
+
+
+def test_a_text_may_be_posted_by_two_calls_at_once(tmp_path):
+    async def story(rig: Rig) -> None:
+        status, _ = await rig.control("inbound", {"from": TO, "to": SENDER, "text": "STOP"})
+        assert status == 200
+        assert len(rig.posts) == 2
+        assert rig.posts[0][2] == rig.posts[1][2]
+        assert len(rig.journal("inbound")) == 2
+
+    play(story, options_with(tmp_path, rate_duplicate_inbound=1.0))
+
+
+def test_a_receipt_may_carry_nothing_of_ours(tmp_path):
+    async def story(rig: Rig) -> None:
+        await rig.twilio()
+        await rig.until(lambda: words(rig) == ["sent", "delivered"])
+        assert {path for path, _, _ in rig.posts} == {"/hooks/t/status/"}
+
+    play(story, options_with(tmp_path, rate_nameless_receipts=1.0))
+
+
+def test_a_lookup_may_show_an_accepted_message_late(tmp_path):
+    async def asked(rig: Rig) -> int:
+        async with rig.http.get("/sms/3/logs", params={"messageId": "r1"}, headers=APP) as answer:
+            return len((await answer.json())["results"])
+
+    async def story(rig: Rig) -> None:
+        await rig.infobip(("r1", TO))
+        assert await asked(rig) == 0
+        await asyncio.sleep(0.35)
+        assert await asked(rig) == 1
+
+    play(story, options_with(tmp_path, lookup_lag_ms=300.0))

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from django.core.management import CommandError, call_command
+from django_q.models import OrmQ
 
 from campaigns.models import Lane, OutboundMessage, OutboundState
 from smsdesk import clock, processes, supervisor, undertaker
@@ -235,6 +236,26 @@ def test_a_worker_frozen_in_a_batch_is_found():
 
 
 @pytest.mark.django_db
+def test_a_worker_frozen_in_a_batch_is_killed():
+    frozen = subprocess.Popen(
+        [sys.executable, "-c", "import time; print(flush=True); time.sleep(60)"], stdout=subprocess.PIPE,
+        start_new_session=True,
+    )  # fmt: skip
+    try:
+        frozen.stdout.readline()
+        os.kill(frozen.pid, signal.SIGSTOP)
+        place = processes.identity().rsplit(":", 2)[0]
+        started = Path(f"/proc/{frozen.pid}/stat").read_text().rpartition(")")[2].split()[19]
+        submitting(holder=f"{place}:{frozen.pid}:{started}", seconds_ago=26)
+        desk_processes.trouble_of_cluster(1.0, frozen.pid)
+        assert frozen.wait(5) == -signal.SIGKILL
+    finally:
+        frozen.kill()
+        frozen.stdout.close()
+        frozen.wait()
+
+
+@pytest.mark.django_db
 def test_a_worker_inside_its_time_is_not_killed():
     submitting(holder=processes.identity(), seconds_ago=20)
     assert desk_processes.overdue_workers(os.getpgid(0)) == []
@@ -250,3 +271,16 @@ def test_the_lanes_of_a_dead_cluster_are_free_at_once():
     message.refresh_from_db()
     assert message.state == OutboundState.UNKNOWN
     assert message.lane.lease_until <= clock.database_now()
+
+
+@pytest.mark.django_db
+def test_the_next_drain_does_not_wait_for_the_clock_when_one_has_died():
+    gone = subprocess.Popen([sys.executable, "-c", "pass"])
+    gone.wait()
+    here = processes.identity().rsplit(":", 2)[0]
+    for who in (f"{here}:{gone.pid}:1", processes.identity(), "elsewhere/1:1:1"):
+        Heartbeat.objects.create(name=f"drain:{who}", beat_at=clock.database_now())
+    assert desk_processes.trouble_of_cluster(1.0, os.getpgid(0)) == ""
+    desk_processes.trouble_of_cluster(1.0, os.getpgid(0))
+    assert Heartbeat.objects.count() == 2  # who lives, and who is on another host, where nobody here can say
+    assert OrmQ.objects.count() == 1

@@ -372,6 +372,7 @@ def test_every_table_that_points_to_a_person_is_asked(django_assert_max_num_quer
         "contacts_contact",
         "contacts_consentstate", "contacts_suppression",  # copies of what the events say
         "inbound_automaticreply",  # answers a text, which binds
+        "campaigns_takenmessage",  # stands beside a message, which binds
     }  # fmt: skip
     made = done(TWO)
     with django_assert_max_num_queries(1) as asked:

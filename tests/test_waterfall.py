@@ -138,3 +138,13 @@ def test_counting_changes_nothing():
     assert (Contact.objects.values_list().get(), campaign.state) == before
     assert campaign.state == CampaignState.DRAFT
     assert not OutboundMessage.objects.exists()
+
+
+def test_a_text_that_is_allowed_in_one_country_is_no_example_for_those_of_another():
+    """Links are refused in the Emirates; a text without one is not, whatever people elsewhere are sent."""
+    sender = factories.sender(kind="short_code", value="36000", registered_in=["AE"])
+    andorran = factories.opted_in(sender.brand, phone="+376312345", name="www.acme.example/x")
+    emirati = factories.opted_in(sender.brand, phone="+971501234567", name="Bo")
+    body = "{{ brand }}: {{ name }}, 10 % off. Reply STOP to opt out"
+    campaign = factories.campaign(factories.contact_list(andorran, emirati), sender=sender, body=body)
+    assert "CONTENT_LINK_NOT_ALLOWED" not in counted(campaign).blocked

@@ -233,7 +233,7 @@ def test_saving_a_draft_that_was_launched_meanwhile_changes_nothing():
     campaign = factories.campaign(factories.contact_list())
     Campaign.objects.update(state=CampaignState.SCHEDULED)
     with pytest.raises(WrongState, match="launched"):
-        drafting.save(campaign, values={"body": "other"}, lists={"include": []}, now=timezone.now())
+        drafting.save(campaign, values={"body": "other"}, lists={"include": []}, further=None, now=timezone.now())
     campaign.refresh_from_db()
     assert (campaign.body == "other", campaign.include.count(), campaign.state) == (False, 1, "scheduled")
 
@@ -391,7 +391,7 @@ def test_a_sender_has_the_form_its_kind_has(admin_client, kind, value, is_taken)
     assert (answer.status_code == 302) is is_taken
     if is_taken:
         sender = Sender.objects.get()
-        assert (sender.value, sender.country, sender.lanes.count()) == (value, "US", 3)
+        assert (sender.value, sender.country, sender.lanes.count()) == (value, "US", 9)
 
 
 def test_a_sender_a_campaign_uses_keeps_its_identity_but_not_its_rate(admin_client):
@@ -410,7 +410,7 @@ def test_a_sender_a_campaign_uses_keeps_its_identity_but_not_its_rate(admin_clie
     assert "Add another sender instead" in admin_client.post(page, other).content.decode()
     assert admin_client.post(page, values).status_code == 302
     sender.refresh_from_db()
-    assert (sender.parts_per_second, sender.lanes.count()) == (5000, 3)
+    assert (sender.parts_per_second, sender.lanes.count()) == (5000, 10)
 
 
 def test_credentials_go_in_and_never_come_out(admin_client):

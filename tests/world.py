@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from smsdesk.simulator import journal
+from tests import migrated
 
 # What the carrier's test accounts open with, by dialect.
 CREDENTIALS = {
@@ -35,8 +36,11 @@ def free_port() -> int:
 
 
 def wait_until(check: Callable[[], Any], *, seconds: float, what: str) -> Any:
-    """The first true answer of `check`; an AssertionError that names `what` when time is up."""
-    until = time.monotonic() + seconds
+    """The first true answer of `check`; an AssertionError that names `what` when time is up.
+
+    `seconds` are those of a good machine; others take three times as long.
+    """
+    until = time.monotonic() + 3 * seconds
     while time.monotonic() < until:
         answer = check()
         if answer:
@@ -46,7 +50,7 @@ def wait_until(check: Callable[[], Any], *, seconds: float, what: str) -> Any:
 
 
 class World:
-    """Start what you need: `migrate()`, `simulator()`, `web()`, `cluster()`; `close()` ends it all."""
+    """Start what you need: `migrate()` first, then `simulator()`, `web()`, `cluster()`; `close()` ends it all."""
 
     def __init__(self, folder: Path, *, database_url: str = "", time_scale: float = 1.0, workers: int = 3) -> None:
         self.folder = folder
@@ -54,7 +58,7 @@ class World:
         self.accounts_file = folder / "accounts.json"
         self._own_postgres = ""
         if database_url.startswith("postgres"):
-            database_url = self._create_postgres(database_url)
+            database_url = self._own_postgres = f"{database_url.rpartition('/')[0]}/smsdesk_{uuid.uuid4().hex[:10]}"
         self.web_port, self.simulator_port = free_port(), free_port()
         self.url = f"http://127.0.0.1:{self.web_port}"
         self.simulator_url = f"http://127.0.0.1:{self.simulator_port}"
@@ -74,26 +78,37 @@ class World:
     # --- Processes -----------------------------------------------------------------------------------
 
     def migrate(self) -> None:
-        self.manage("migrate", "--verbosity", "0")
+        """Make the desk's database, unless it has been."""
+        if self._own_postgres:
+            migrated.create_database(self._own_postgres, migrate=self._migrate)
+        else:
+            path = Path(self.environment["DATABASE_URL"].removeprefix("sqlite:///"))
+            migrated.copy_file(path, migrate=self._migrate)
+
+    def migrate_others(self) -> None:
+        """Make a database for other settings than smsdesk's."""
+        if self._own_postgres:
+            migrated.create_empty(self._own_postgres)
+        self.manage("migrate", "--run-syncdb", "--verbosity", "0")
 
     def simulator(self, *options: str) -> subprocess.Popen[bytes]:
-        process = self._start(
+        process = self.start(
             "carrier", "-m", "smsdesk.simulator", "--port", str(self.simulator_port), "--desk", self.url,
             "--accounts", str(self.accounts_file), "--log", str(self.log_file), *options,
         )  # fmt: skip
-        wait_until(lambda: self._answers(self.simulator_url + "/control/stats"), seconds=20, what="the carrier")
+        wait_until(lambda: self.answers(self.simulator_url + "/control/stats"), seconds=20, what="the carrier")
         return process
 
-    def web(self) -> subprocess.Popen[bytes]:
-        process = self._start(
+    def web(self, *, processes: int = 1) -> subprocess.Popen[bytes]:
+        process = self.start(
             "web", "-m", "gunicorn", "smsdesk.wsgi:application", "--bind", f"127.0.0.1:{self.web_port}",
-            "--worker-class", "gthread", "--workers", "1", "--threads", "8", "--no-control-socket",
+            "--worker-class", "gthread", "--workers", str(processes), "--threads", "8", "--no-control-socket",
         )  # fmt: skip
-        wait_until(lambda: self._answers(self.url + "/admin/login/"), seconds=30, what="the web process")
+        wait_until(lambda: self.answers(self.url + "/admin/login/"), seconds=30, what="the web process")
         return process
 
     def cluster(self) -> subprocess.Popen[bytes]:
-        return self._start("cluster", str(ROOT / "manage.py"), "qcluster")
+        return self.start("cluster", str(ROOT / "manage.py"), "qcluster")
 
     def manage(self, *arguments: str) -> str:
         return self._run(str(ROOT / "manage.py"), *arguments)
@@ -110,9 +125,9 @@ class World:
 
             with psycopg.connect(self._own_postgres.rpartition("/")[0] + "/postgres", autocommit=True) as admin:
                 admin.execute(f'DROP DATABASE IF EXISTS "{self._own_postgres.rpartition("/")[2]}" WITH (FORCE)')
-        shutil.rmtree(self.folder, ignore_errors=True)
+        os.environ.get("SMSDESK_KEEP") or shutil.rmtree(self.folder, ignore_errors=True)
 
-    def _start(self, name: str, *command: str) -> subprocess.Popen[bytes]:
+    def start(self, name: str, *command: str) -> subprocess.Popen[bytes]:
         output = (self.folder / f"{name}.log").open("ab")
         process = subprocess.Popen(
             [sys.executable, *command],
@@ -127,14 +142,18 @@ class World:
         self.processes.append(process)
         return process
 
-    def _run(self, *command: str) -> str:
+    def _migrate(self, url: str) -> None:
+        self._run(str(ROOT / "manage.py"), "migrate", "--verbosity", "0", DATABASE_URL=url)
+
+    def _run(self, *command: str, **environment: str) -> str:
         done = subprocess.run(
-            [sys.executable, *command], env=self.environment, cwd=ROOT, capture_output=True, text=True, check=False
-        )
+            [sys.executable, *command], env={**self.environment, **environment}, cwd=ROOT, capture_output=True,
+            text=True, check=False,
+        )  # fmt: skip
         assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
         return done.stdout
 
-    def _answers(self, url: str) -> bool:
+    def answers(self, url: str) -> bool:
         for process in self.processes:
             if process.poll() is not None:
                 names = [path.name for path in self.folder.glob("*.log")]
@@ -143,16 +162,6 @@ class World:
         with contextlib.suppress(OSError), urllib.request.urlopen(url, timeout=2) as answer:
             return bool(answer.status < 500)
         return False
-
-    def _create_postgres(self, base_url: str) -> str:
-        import psycopg
-
-        server = base_url.rpartition("/")[0]
-        name = f"smsdesk_{uuid.uuid4().hex[:10]}"
-        with psycopg.connect(f"{server}/postgres", autocommit=True) as admin:
-            admin.execute(f'CREATE DATABASE "{name}"')
-        self._own_postgres = f"{server}/{name}"
-        return self._own_postgres
 
     # --- What the carrier saw ------------------------------------------------------------------------
 
@@ -171,8 +180,13 @@ class World:
         request = urllib.request.Request(
             url, json.dumps(body).encode(), {"Content-Type": "application/json", **headers}, method="POST"
         )
-        with urllib.request.urlopen(request, timeout=30) as answer:
+        with urllib.request.urlopen(request, timeout=90) as answer:
             return dict(json.loads(answer.read()))
+
+
+def end_when_asked() -> None:
+    """For a main program: SIGTERM ends it like Ctrl-C, so that what it started ends with it."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
 
 
 def end(process: subprocess.Popen[bytes], *, seconds: float = 12) -> None:

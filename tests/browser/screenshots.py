@@ -50,6 +50,11 @@ def inbox(page: Page, demo: demo_desk.Demo) -> None:
     page.locator(".inbox-thread .bubble").first.wait_for()
 
 
+def status(page: Page, demo: demo_desk.Demo) -> None:
+    page.goto(f"{demo.url}/admin/status/")
+    page.get_by_text("In numbers").wait_for()
+
+
 def holds(page: Page, demo: demo_desk.Demo) -> None:
     page.goto(f"{demo.url}/admin/inbox/holds/")
     page.locator(".hold").first.wait_for()
@@ -155,6 +160,7 @@ MORE: tuple[Visit, ...] = (
     message,
     keyword,
     inbox_list,
+    status,
     holds,
     decision,
     quiet_hours,

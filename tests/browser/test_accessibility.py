@@ -3,20 +3,26 @@
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
-from tests.browser import demo_desk, screenshots
+from tests.browser import demo_desk, screenshots, trouble
 
 pytestmark = pytest.mark.browser
 
 PAGES = [visit for visit in screenshots.MAIN + screenshots.MORE if visit is not screenshots.login]
 
 
+@pytest.fixture
+def troubled(demo):
+    trouble.begin(demo)
+
+
 @pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.usefixtures("troubled")
 def test_axe_finds_nothing_serious(demo, browser, theme):
     context = demo_desk.context_of(browser, theme=theme)  # not watched: axe itself complains of the policy
     page = context.new_page()
     demo.sign_in(page)
     found = {}
-    for visit in [*PAGES, screenshots.login]:
+    for visit in [*PAGES, *trouble.PAGES, screenshots.login]:
         visit(page, demo)
         page.wait_for_timeout(300)
         violations = Axe().run(page, options={"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]})
@@ -32,11 +38,12 @@ def test_axe_finds_nothing_serious(demo, browser, theme):
     assert found == {}
 
 
+@pytest.mark.usefixtures("troubled")
 def test_no_page_is_wider_than_a_phone(demo, open_page):
     page = open_page(width=390, height=844)
     demo.sign_in(page)
     wide = {}
-    for visit in PAGES:
+    for visit in [*PAGES, *trouble.PAGES]:
         visit(page, demo)
         width = page.evaluate("document.documentElement.scrollWidth")
         if width > 390:

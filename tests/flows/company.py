@@ -45,7 +45,7 @@ class Company:
         payload = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(f"{self.desk.url}/api/v1{path}", payload, headers, method=method)
         try:
-            with urllib.request.urlopen(request, timeout=30) as answer:
+            with urllib.request.urlopen(request, timeout=90) as answer:
                 return answer.status, json.loads(answer.read() or b"null")
         except urllib.error.HTTPError as error:
             return error.code, json.loads(error.read() or b"null")
@@ -138,7 +138,7 @@ class Office:
 
     def _send(self, request: urllib.request.Request) -> str:
         request.add_header("Referer", self.url)
-        with self._open(request, timeout=30) as answer:
+        with self._open(request, timeout=90) as answer:
             self._place = answer.geturl()
             return str(answer.read().decode())
 

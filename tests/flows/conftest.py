@@ -37,4 +37,4 @@ def busy_company(tmp_path_factory):
     """200 customers, a slow carrier, and all times of the send protocol a tenth as long."""
     folder = tmp_path_factory.mktemp("busy")
     options = ("--receipt-delay", "200", "--latency", "60", "--no-receipts")
-    yield from _company(folder, people=200, rate=40.0, time_scale=0.1, carrier=options)
+    yield from _company(folder, people=200, rate=20.0, time_scale=0.1, carrier=options)

@@ -117,7 +117,8 @@ def test_nothing_begins_for_a_phone_after_its_stop_was_answered(busy_company: Co
     until(lambda: len(company.accepted()) >= 40, what="the campaign under way")
     sent = {line["to"].lstrip("+") for line in company.desk.carrier_log("seen")}
     waiting = [number(i) for i in range(200) if number(i).lstrip("+") not in sent]
-    stopping = waiting[0:30:6] + waiting[60:100:10]
+    last, next_ones = waiting[-1:-41:-10], waiting[0:30:6]
+    stopping = last + next_ones
 
     for phone in stopping:
         company.texts(phone, "STOP")
@@ -131,7 +132,8 @@ def test_nothing_begins_for_a_phone_after_its_stop_was_answered(busy_company: Co
         assert sales == [], phone
     states = {m["to"]: m["state"] for m in company.messages(campaign=_only_campaign(company))}
     assert {states[phone] for phone in stopping} <= {"cancelled", "skipped", "accepted"}
-    assert sum(states[phone] == "cancelled" for phone in stopping) >= len(stopping) - 2
+    # Whether the next ones had left already depends on the machine.
+    assert {states[phone] for phone in last} == {"cancelled"}
 
 
 def test_a_worker_killed_in_mid_campaign_sends_nothing_twice_and_loses_nothing(busy_company: Company):
