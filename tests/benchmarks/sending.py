@@ -61,6 +61,7 @@ def measure(desk: world.World, options: argparse.Namespace) -> dict[str, object]
         "--no-receipts", "--no-magic-numbers", "--log-level", "accepted", "--latency", str(options.latency)
     )
     cluster = desk.cluster()
+    started = _cpu_of_the_start(cluster)
     probe = subprocess.Popen(
         [sys.executable, "-m", "tests.benchmarks.launch", str(made["campaign"]), str(options.messages)],
         env=desk.environment,
@@ -68,14 +69,30 @@ def measure(desk: world.World, options: argparse.Namespace) -> dict[str, object]
         stdout=subprocess.PIPE,
     )
     memory: dict[int, float] = {}
+    cpu: dict[int, float] = {}
     begun = time.monotonic()
     while probe.poll() is None and time.monotonic() - begun < FOREVER:
-        _watch(cluster, memory)
+        _watch(cluster, memory, cpu)
         time.sleep(0.2)
     times = json.loads(probe.communicate()[0].splitlines()[-1])
-    carrier_seconds = gauge.cpu_seconds(carrier.pid)
+    cpu_us = {
+        "workers_cpu_us": round((sum(cpu.values()) - started) / options.messages * 1e6),
+        "database_cpu_us": round(times["database_cpu_seconds"] / options.messages * 1e6),
+        "carrier_cpu_us": round(gauge.cpu_seconds(carrier.pid) / options.messages * 1e6),
+    }
     world.end(carrier)
-    return {**_figures(desk, options, times, memory), "carrier_cpu_seconds": carrier_seconds}
+    return {**_figures(desk, options, times, memory), **cpu_us}
+
+
+def _cpu_of_the_start(cluster: subprocess.Popen[bytes]) -> float:
+    """CPU seconds of all its processes once they have nothing to do: imports are no part of a message's cost."""
+    spent, quiet = 0.0, 0
+    while quiet < 3:
+        time.sleep(0.5)
+        now = sum(gauge.cpu_seconds(pid) for pid in world.workers_of(cluster))
+        quiet = quiet + 1 if spent and now - spent < 0.1 else 0
+        spent = now
+    return spent
 
 
 def _figures(
@@ -103,14 +120,16 @@ def _figures(
         "threads": options.threads,
         "latency_ms": options.latency,
         "cores": os.cpu_count(),
+        "machine_seconds": gauge.machine_seconds(),
         "python": platform.python_version(),
     }
 
 
-def _watch(group: subprocess.Popen[bytes], memory: dict[int, float]) -> None:
-    """Peak resident memory of each process of the cluster, in MB."""
+def _watch(group: subprocess.Popen[bytes], memory: dict[int, float], cpu: dict[int, float]) -> None:
+    """Peak resident memory of each process of the cluster, in MB, and its CPU time so far, in seconds."""
     for pid in world.workers_of(group):
         memory[pid] = max(memory.get(pid, 0.0), gauge.peak_mb(pid))
+        cpu[pid] = max(cpu.get(pid, 0.0), gauge.cpu_seconds(pid))
 
 
 def _options() -> argparse.Namespace:

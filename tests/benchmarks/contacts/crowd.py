@@ -196,7 +196,7 @@ def _words(cursor, count: int) -> dict[str, object]:
         f"JOIN bench_prefix e ON e.n = s.i % {len(prefixes)}"
     )
     sizes = {"firsts": len(FIRST.split()), "lasts": len(LAST.split()), "places": len(PLACES)}
-    return {**words, **sizes, "key": _key(cursor)}
+    return {**words, **sizes, "key": key_of_phone(cursor)}
 
 
 def _table(cursor, name: str, columns: str, rows: list[tuple[object, ...]]) -> None:
@@ -221,7 +221,7 @@ def _prefixes() -> list[tuple[str, str, int]]:
     return known
 
 
-def _key(cursor) -> str:
+def key_of_phone(cursor) -> str:
     """SQL for the subscriber key of `p.phone`. PostgreSQL has no HMAC, which is twice SHA-256 (RFC 2104)."""
     if connection.vendor != "postgresql":
         cursor.connection.create_function("bench_key", 1, phones.subscriber_key, deterministic=True)
