@@ -39,6 +39,7 @@ def main() -> int:
     parser.add_argument("--seeds", default="1-40", help="from-to, or a single one")
     parser.add_argument("--seconds", type=float, default=120.0)
     parser.add_argument("--scale", type=float, default=0.2)
+    parser.add_argument("--pace", type=float, default=0.6, help="seconds between two harms, on the average")
     parser.add_argument("--profile", choices=sorted(orders.PROFILES), help="always this one")
     parser.add_argument("--dialect", choices=("infobip", "twilio"), help="always this one")
     parser.add_argument("--database", choices=("postgres", "sqlite"), default="postgres")
@@ -71,6 +72,7 @@ def _order(given: argparse.Namespace, seed: int, template: Path | None) -> order
         dialect=given.dialect or ("twilio" if seed % 3 == 0 else "infobip"),
         database=given.database,
         scale=given.scale,
+        pace=given.pace,
         hosts=1 if is_small else 2,
         template=template,
     )
