@@ -11,7 +11,7 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Coalesce
 
-from campaigns import audience, further_senders, lint, sending, states
+from campaigns import audience, further_senders, lint, sending, snapshot, states
 from campaigns.models import Campaign, CampaignState, MessageInMotion, OutboundMessage, OutboundState
 from contacts.models import Purpose
 from smsdesk import failpoints, transitions, wakeups
@@ -235,7 +235,7 @@ def prepare_due(*, now: datetime) -> None:
     """Take the snapshot of every campaign in `preparing`, range by range, then `preparing → sending`."""
     for campaign in Campaign.objects.filter(state=S.PREPARING).select_related("sender"):
         try:
-            while not audience.take_range(campaign, now=now):
+            while not snapshot.take_ranges(campaign, now=now):
                 failpoints.hit("launch.between_ranges")
         except Invalid as error:
             pause(campaign, by=None, now=now, reason=f"Its audience cannot be made. {error.sentence()}")

@@ -2,7 +2,8 @@
 
 from datetime import UTC, datetime, timedelta
 
-from campaigns import audience, batch, lanes, recording, sending
+from campaigns import batch, lanes, recording, sending
+from campaigns import snapshot as snapshots
 from campaigns.models import Campaign, CampaignState, Lane, MessageKind, OutboundMessage, Priority, Sender
 from contacts import consent
 from contacts.models import Basis, ConsentSource, Contact, ContactList, ListMembership, Purpose
@@ -67,7 +68,7 @@ def reply(sender: Sender) -> OutboundMessage:
 
 
 def snapshot(made: Campaign) -> None:
-    while not audience.take_range(made, now=LONG_AGO):
+    while not snapshots.take_ranges(made, now=LONG_AGO):
         pass
 
 

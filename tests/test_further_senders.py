@@ -10,7 +10,6 @@ from django.utils import timezone
 from campaigns import (
     accounts,
     allowances,
-    audience,
     batch,
     drafting,
     due_rows,
@@ -20,6 +19,7 @@ from campaigns import (
     lint,
     preview,
     sender_choice,
+    snapshot,
     vital_signs,
     waterfall,
 )
@@ -168,13 +168,13 @@ def test_a_sender_that_left_the_pool_is_not_used_although_they_know_it():
 
 
 def test_an_interrupted_snapshot_goes_on_with_the_same_senders(monkeypatch):
-    monkeypatch.setattr(audience, "RANGE", 3)
+    monkeypatch.setattr(snapshot, "RANGE", 3)
     campaign = draft(*(briton() for _ in range(8)), factories.contact())
     british = another(campaign.sender)
     campaign = serve(campaign, (british, "GB"))
     lifecycle.launch(campaign, by=None, now=NOW)
     lifecycle.start_due(now=NOW)
-    audience.take_range(campaign, now=NOW)
+    snapshot.take_ranges(campaign, now=NOW)
     Campaign.objects.update(prepared_through=0)
     lifecycle.prepare_due(now=NOW)
     assert Counter(sent_from(campaign).values()) == {british.pk: 8, campaign.sender_id: 1}

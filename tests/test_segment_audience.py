@@ -7,7 +7,7 @@ import pytest
 from django.db import transaction
 from django.db.models import ProtectedError
 
-from campaigns import audience, drafting, lifecycle, waterfall
+from campaigns import audience, drafting, lifecycle, snapshot, waterfall
 from campaigns.models import CampaignState, OutboundMessage
 from contacts.segments import keeping
 from tests import factories
@@ -70,15 +70,15 @@ def test_a_person_whose_field_is_empty_is_not_lost_between_include_and_exclude()
 
 
 def test_the_snapshot_in_ranges_is_exact_and_goes_on_where_it_stopped(monkeypatch):
-    monkeypatch.setattr(audience, "RANGE", 3)
+    monkeypatch.setattr(snapshot, "RANGE", 3)
     people = [factories.contact(region="TX" if number % 2 else "NY") for number in range(11)]
     campaign = factories.campaign()
     campaign.include_segments.set([texans()])
     lifecycle.launch(campaign, by=None, now=NOW)
     lifecycle.start_due(now=NOW)
-    assert not audience.take_range(campaign, now=NOW)
+    assert not snapshot.take_ranges(campaign, now=NOW)
     assert len(recipients(campaign)) < 5
-    while not audience.take_range(campaign, now=NOW + timedelta(hours=1)):
+    while not snapshot.take_ranges(campaign, now=NOW + timedelta(hours=1)):
         pass
     assert recipients(campaign) == {person.pk for person in people if person.region == "TX"}
     campaign.refresh_from_db()
@@ -86,14 +86,14 @@ def test_the_snapshot_in_ranges_is_exact_and_goes_on_where_it_stopped(monkeypatc
 
 
 def test_days_count_from_the_beginning_of_the_snapshot(monkeypatch):
-    monkeypatch.setattr(audience, "RANGE", 1)
+    monkeypatch.setattr(snapshot, "RANGE", 1)
     people = [factories.contact(created_at=NOW - timedelta(days=7) + timedelta(hours=1)) for _ in range(2)]
     campaign = factories.campaign()
     campaign.include_segments.set([segment(condition("created", "in_last", days=7))])
     lifecycle.launch(campaign, by=None, now=NOW)
     lifecycle.start_due(now=NOW)
     later = NOW
-    while not audience.take_range(campaign, now=later):
+    while not snapshot.take_ranges(campaign, now=later):
         later += timedelta(hours=2)
     assert recipients(campaign) == {person.pk for person in people}
 

@@ -68,7 +68,7 @@ class Killer:
             if names and now >= next_at and (self.calls() >= next_calls or now >= at_the_latest):
                 self._harm(draws.choices(names, weights)[0], draws)
                 next_at = time.monotonic() + draws.uniform(0.4, 1.6) * self.desk.order.pace
-                next_calls, at_the_latest = self.calls() + draws.randrange(1, 4), time.monotonic() + PATIENCE
+                next_calls, at_the_latest = self.calls() + 1, time.monotonic() + PATIENCE
             self.desk.keep_hosts()
             self.stop.wait(0.05)
 

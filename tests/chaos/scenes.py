@@ -15,7 +15,7 @@ from typing import Any
 from django.db import connection, transaction
 from django.db.models import Count
 
-from campaigns import audience, pulse
+from campaigns import pulse, snapshot
 from campaigns.models import Campaign, CampaignState, OutboundMessage
 from smsdesk import failpoints
 from tests.chaos import players
@@ -68,7 +68,7 @@ def clock(stage: Stage, spec: str, journal: Path, seconds: float) -> dict[str, A
 
 def crossing(stage: Stage, spec: str, journal: Path, seconds: float) -> dict[str, Any]:
     """A campaign and single messages go to the same people at the same moment, in opposite orders."""
-    small, audience.RANGE = audience.RANGE, CROWD
+    small, snapshot.RANGE = snapshot.RANGE, CROWD
     try:
         made, people = players.campaign(stage, count=CROWD, rate=FAST, is_answered=True)
         other = players.sender(stage, rate=FAST)
@@ -84,7 +84,7 @@ def crossing(stage: Stage, spec: str, journal: Path, seconds: float) -> dict[str
         left = OutboundMessage.objects.filter(sender=other)
         _wait(stage, lambda: not left.filter(state__in=("queued", "submitting")).exists(), seconds=seconds)
     finally:
-        audience.RANGE = small
+        snapshot.RANGE = small
     time.sleep(1.5)  # the server's counts are that late
     return {**_told(made), "rates": dict.fromkeys((other.value, made.sender.value), FAST)}
 

@@ -22,7 +22,7 @@ django.setup()
 from django.conf import settings  # noqa: E402
 from django.utils import timezone  # noqa: E402
 
-from campaigns import accounts, audience, receipts  # noqa: E402
+from campaigns import accounts, receipts, snapshot  # noqa: E402
 from campaigns.models import Campaign, DeliveryEvent, GatewayAccount, OutboundMessage  # noqa: E402
 from contacts import claims, import_batches, importing, uploads  # noqa: E402
 from contacts.models import Brand, Contact, ContactImport, ContactList  # noqa: E402
@@ -32,7 +32,10 @@ from tests.chaos.players import PEOPLE, RATE, Stage  # noqa: E402
 
 UNCOMMITTED = ("lane.won", "batch.", "submit.lane", "submit.contacts", "submit.after_recheck", "submit.before")
 STOPPING = 3  # people who say STOP
-SEND = ("lane.", "batch.", "submit.", "call.", "record.", "reaper.", "reconcile.", "launch.between_ranges")
+SEND = (
+    "lane.", "batch.", "submit.", "call.", "record.", "reaper.", "reconcile.", "launch.between_ranges",
+    "launch.before_ranges_commit",
+)  # fmt: skip
 WEB = ("receipt.", "inbound.", "stop.")
 
 
@@ -55,7 +58,7 @@ def _say(told: dict[str, Any]) -> None:
 
 
 def _open(order: dict[str, Any]) -> Stage:
-    audience.RANGE = PEOPLE // 3
+    snapshot.RANGE = PEOPLE // 3
     import_batches.BATCH = PEOPLE // 3
     brand = Brand.objects.create(name="Acme", slug="acme")
     account = GatewayAccount.objects.create(
