@@ -284,8 +284,9 @@ class _Desk:
             return None
         return gateway
 
-    def _handshake(self, gateway: Gateway, calls: int) -> GatewayError | None:
+    def _handshake(self, gateway: Gateway, rows: int) -> GatewayError | None:
         """The trouble, or None. Before submit: a slow one must not use up the second the first byte has."""
+        calls = -(-rows // gateway.capabilities.recipients_per_call)
         try:
             return self._runner.run(gateway.connect(calls))
         except ValueError:  # an address that is none

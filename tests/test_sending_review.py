@@ -10,6 +10,7 @@ from django.utils import timezone
 from django_q.models import OrmQ
 
 from campaigns import (
+    accounts,
     batch,
     draining,
     lanes,
@@ -36,10 +37,10 @@ from campaigns.models import (
 from contacts import consent
 from contacts.models import ConsentSource, Contact, Purpose, Suppression
 from smsdesk import failpoints, processes
-from smsdesk.gateways import errors, registry
+from smsdesk.gateways import client, errors, registry
 from smsdesk.gateways.contract import Receipt
 from smsdesk.models import Heartbeat
-from tests import factories, sending_rig
+from tests import factories, sending_rig, world
 
 pytestmark = pytest.mark.django_db
 
@@ -270,6 +271,24 @@ def test_a_fault_while_connecting_is_tried_again_and_pauses_nobody(desk, tmp_pat
     assert (account.paused_at, account.troubles) == (None, 1)
     assert sending_rig.states(campaign) == ["queued"]
     assert Lane.objects.get().failures == 0
+
+
+@pytest.mark.parametrize(("kind", "connections"), [("twilio", [3]), ("infobip", [1])])
+def test_connections_are_opened_for_calls_not_for_messages(desk, monkeypatch, kind, connections):
+    opened = []
+
+    async def connect(http, base_url, *, connections):
+        opened.append(connections)
+
+    monkeypatch.setattr(client, "connect", connect)
+    account = sending_rig.campaign(3).sender.account
+    account.kind = kind
+    accounts.store_credentials(account, world.CREDENTIALS[kind])
+    account.save()
+
+    desk.turn(draining.Stop(5))
+
+    assert opened == connections
 
 
 def test_a_submit_whose_commit_is_in_doubt_is_undone_and_frees_its_lane():
