@@ -1,6 +1,7 @@
 """The life of a campaign: every change is one conditional update, so two operators, a double click and the API
 together launch once."""
 
+import time
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
@@ -14,7 +15,7 @@ from django.db.models.functions import Coalesce
 from campaigns import audience, further_senders, lint, sending, snapshot, states
 from campaigns.models import Campaign, CampaignState, MessageInMotion, OutboundMessage, OutboundState
 from contacts.models import Purpose
-from smsdesk import failpoints, transitions, wakeups
+from smsdesk import failpoints, locks, transitions, wakeups
 from smsdesk.errors import DomainError, Invalid, WrongState
 
 log = structlog.get_logger(__name__)
@@ -22,6 +23,7 @@ log = structlog.get_logger(__name__)
 # Later than this after its time a campaign is not begun by machine: a person decides.
 GRACE = timedelta(minutes=60)
 CANCEL_PAGE = 10_000
+BETWEEN = 0.02  # seconds between two ranges of a snapshot, in which a pause that waits gets the campaign's row
 
 S = CampaignState
 
@@ -235,10 +237,15 @@ def prepare_due(*, now: datetime) -> None:
     """Take the snapshot of every campaign in `preparing`, range by range, then `preparing → sending`."""
     for campaign in Campaign.objects.filter(state=S.PREPARING).select_related("sender"):
         try:
-            while not snapshot.take_ranges(campaign, now=now):
+            while not snapshot.take_range(campaign, now=now):
                 failpoints.hit("launch.between_ranges")
+                time.sleep(BETWEEN)
         except Invalid as error:
             pause(campaign, by=None, now=now, reason=f"Its audience cannot be made. {error.sentence()}")
+            continue
+        except Exception:
+            # It comes again with the next pulse, and must not keep other campaigns from beginning.
+            log.exception("campaign_not_prepared", campaign=campaign.pk)
             continue
         begin_sending(campaign, now=now)
 
@@ -294,7 +301,10 @@ def _move(
     changes: Mapping[str, Any],
     now: datetime,
 ) -> None:
-    if not transitions.move_one(campaign, origins=origins, to=to, changes={**changes, "updated_at": now}):
+    with transaction.atomic():
+        locks.wait_longer(7)  # whoever takes the snapshot has the row for a range
+        moved = transitions.move_one(campaign, origins=origins, to=to, changes={**changes, "updated_at": now})
+    if not moved:
         raise _wrong_state(campaign, verb)
 
 

@@ -1,38 +1,30 @@
-"""The snapshot of a campaign: one ledger row per person of its audience, made by INSERT … SELECT in id ranges.
+"""The snapshot of a campaign: one ledger row per person of its audience, made by INSERT … SELECT in id ranges."""
 
-On PostgreSQL two ranges are made at once, each in a transaction and on a connection of its own: what takes the time
-is one backend's work. The campaign's place moves on when both are there. After a crash the ranges are made again,
-and who has a row keeps that one.
-"""
-
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import Any
 
 from django.core.exceptions import EmptyResultSet
-from django.db import connection, connections, transaction
-from django.db.models import F, QuerySet, Sum, prefetch_related_objects
+from django.db import connection, transaction
+from django.db.models import QuerySet
 
 from campaigns import audience, lanes, sender_choice
-from campaigns.models import Campaign, CampaignCount, CampaignState, Sender
+from campaigns.models import Campaign, CampaignState, Sender
 from contacts.models import Contact
-from smsdesk import failpoints
 from smsdesk.errors import Invalid
 
-RANGE = 20_000  # contacts per statement
-HANDS = 2  # ranges at once
+RANGE = 10_000  # contacts per statement: a pause waits for it
 
 
-def take_ranges(campaign: Campaign, *, now: datetime) -> bool:
-    """Queue the next people, 20,000 a range; True when nothing is left to do here. Safe to repeat and to interrupt.
+def take_range(campaign: Campaign, *, now: datetime) -> bool:
+    """Queue the next 10,000 people; True when nothing is left to do here. Safe to repeat and to interrupt.
 
-    `prepared_at` says that everybody has a row. Raises `Invalid` where a segment's rule can no longer be followed.
+    `prepared_at` says that everybody has a row.
+
+    The range moves in the same commit as its rows, and a person who has a row keeps that one. Raises `Invalid`
+    where a segment's rule can no longer be followed.
     """
     for sender in sender_choice.senders(campaign):
         lanes.ensure(sender)
-    # Inside a transaction another connection would not see what this one wrote; SQLite has one writer.
-    hands = HANDS if connection.vendor == "postgresql" and not connection.in_atomic_block else 1
     with transaction.atomic():
         fresh = (
             Campaign.objects.select_for_update(no_key=True, skip_locked=True)  # nobody queues up to do it once more
@@ -42,57 +34,20 @@ def take_ranges(campaign: Campaign, *, now: datetime) -> bool:
         if fresh is None:
             return True  # paused, cancelled, or another process was faster
         audience.refuse_broken(fresh.frozen_rules or {})
-        ranges = _next_ranges(fresh, hands)
-        if not ranges:
-            _complete(fresh, now=now)
+        low = fresh.prepared_through
+        high = audience.end_of_range(fresh, low, size=RANGE)
+        if high is None:
+            Campaign.objects.filter(pk=campaign.pk).update(prepared_at=now)
             return True
         fresh.audience_at = fresh.audience_at or now
-        wanted, made = _make(fresh, ranges, now=now)
-        failpoints.hit("launch.before_ranges_commit")
+        wanted, made = _insert(fresh, low=low, high=high, now=now)
         Campaign.objects.filter(pk=campaign.pk).update(
-            prepared_through=ranges[-1][1],
+            prepared_through=high,
             audience_at=fresh.audience_at,
             audience_size=fresh.audience_size + made,
             duplicates=fresh.duplicates + wanted - made,
         )
     return False
-
-
-def _next_ranges(campaign: Campaign, hands: int) -> list[tuple[int, int]]:
-    """(above this contact id, up to this one), at most so many, one after the other."""
-    ranges: list[tuple[int, int]] = []
-    low = campaign.prepared_through
-    while len(ranges) < hands and (high := audience.end_of_range(campaign, low, size=RANGE)) is not None:
-        ranges.append((low, high))
-        low = high
-    return ranges
-
-
-def _complete(campaign: Campaign, *, now: datetime) -> None:
-    """Everybody has a row. How many is counted: of a range that was made again only the rest was new."""
-    rows = CampaignCount.objects.filter(campaign=campaign).aggregate(rows=Sum("messages"))["rows"] or 0
-    Campaign.objects.filter(pk=campaign.pk).update(
-        prepared_at=now, audience_size=rows, duplicates=F("audience_size") + F("duplicates") - rows
-    )
-
-
-def _make(campaign: Campaign, ranges: Sequence[tuple[int, int]], *, now: datetime) -> tuple[int, int]:
-    """(people of the ranges, rows made); the first range in this transaction, the others in their own."""
-
-    def beside(low: int, high: int) -> tuple[int, int]:
-        try:
-            with transaction.atomic():
-                return _insert(campaign, low=low, high=high, now=now)
-        finally:
-            connections.close_all()
-
-    # Asked here, or each hand would ask for itself, on one object.
-    prefetch_related_objects([campaign], *audience.INCLUDED, *audience.EXCLUDED)
-    (low, high), *others = ranges
-    with ThreadPoolExecutor(max_workers=HANDS) as hands:
-        ahead = [hands.submit(beside, *one) for one in others]
-        done = [_insert(campaign, low=low, high=high, now=now), *(one.result() for one in ahead)]
-    return sum(wanted for wanted, _ in done), sum(made for _, made in done)
 
 
 def _insert(campaign: Campaign, *, low: int, high: int, now: datetime) -> tuple[int, int]:

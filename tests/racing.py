@@ -15,12 +15,12 @@ def rounds(count: int, *jobs: Callable[[int], object]) -> list[Exception]:
     errors: list[Exception] = []
 
     def run(job: Callable[[int], object]) -> None:
-        connection.ensure_connection()  # not part of the race
-        if connection.vendor == "postgresql":
-            # Who wins is what is asked here, not whether the machine stood still while somebody had the lock.
-            with connection.cursor() as cursor:
-                cursor.execute("SET lock_timeout = '30s'; SET statement_timeout = '60s'")
         try:
+            connection.ensure_connection()  # not part of the race
+            if connection.vendor == "postgresql":
+                # Who wins is what is asked here, not whether the machine stood still while somebody had the lock.
+                with connection.cursor() as cursor:
+                    cursor.execute("SET lock_timeout = '30s'; SET statement_timeout = '60s'")
             for number in range(count):
                 line.wait(PATIENCE)
                 try:

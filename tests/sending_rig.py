@@ -68,7 +68,7 @@ def reply(sender: Sender) -> OutboundMessage:
 
 
 def snapshot(made: Campaign) -> None:
-    while not snapshots.take_ranges(made, now=LONG_AGO):
+    while not snapshots.take_range(made, now=LONG_AGO):
         pass
 
 

@@ -15,7 +15,7 @@ LATER = {
     "record.before_commit": 3, "record.after_commit": 3, "lane.before_handback": 3,
     "reaper.selected": 2, "reaper.before_commit": 2,
     "reconcile.before_lookup": 2, "reconcile.after_lookup": 2, "reconcile.before_commit": 2,
-    "launch.before_commit": 2, "launch.before_ranges_commit": 2, "launch.between_ranges": 2,
+    "launch.before_commit": 2, "launch.between_ranges": 2,
     "receipt.before_commit": 2, "receipt.after_commit": 2,
     "inbound.before_commit": 2, "inbound.after_commit": 2,
     "stop.locked": 2, "stop.before_commit": 2, "stop.draining": 2,

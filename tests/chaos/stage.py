@@ -32,10 +32,7 @@ from tests.chaos.players import PEOPLE, RATE, Stage  # noqa: E402
 
 UNCOMMITTED = ("lane.won", "batch.", "submit.lane", "submit.contacts", "submit.after_recheck", "submit.before")
 STOPPING = 3  # people who say STOP
-SEND = (
-    "lane.", "batch.", "submit.", "call.", "record.", "reaper.", "reconcile.", "launch.between_ranges",
-    "launch.before_ranges_commit",
-)  # fmt: skip
+SEND = ("lane.", "batch.", "submit.", "call.", "record.", "reaper.", "reconcile.", "launch.between_ranges")
 WEB = ("receipt.", "inbound.", "stop.")
 
 
