@@ -1,13 +1,13 @@
 """Gateway accounts: their credentials, their hook addresses, and the switch that stops them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 import aiohttp
 from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser
 
-from campaigns.models import GatewayAccount
+from campaigns.models import GatewayAccount, MessageInMotion, OutboundState, Sender
 from smsdesk import sealing
 from smsdesk.gateways import registry
 from smsdesk.gateways.contract import AccountSettings, Gateway
@@ -42,6 +42,12 @@ def gateway(account: GatewayAccount, *, http: aiohttp.ClientSession | None = Non
         is_simulator=account.is_simulator,
     )
     return registry.gateway_for(account.kind, settings_of_account, http=http)
+
+
+def open_outcomes(senders: Iterable[Sender]) -> int:
+    """How many of these senders' messages may have been taken or not: in a call, or unknown."""
+    moving = MessageInMotion.objects.filter(lane__sender__in=senders)
+    return moving.filter(state__in=(OutboundState.SUBMITTING, OutboundState.UNKNOWN)).count()
 
 
 def pause(account_id: int, *, reason: str, now: datetime, by: AbstractBaseUser | None = None) -> bool:

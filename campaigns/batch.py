@@ -19,9 +19,10 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
+from django.db.models import F
 from django.utils import timezone
 
-from campaigns import allowances, due_rows, eligibility, lanes, preference_links, rendering
+from campaigns import allowances, due_rows, eligibility, lanes, preference_links, rendering, states
 from campaigns.models import (
     Campaign,
     GatewayAccount,
@@ -212,6 +213,15 @@ def _count_attempt(batch: Batch) -> None:
         batch.rows = [row for row in batch.rows if row.id not in poisoned]
 
 
+def forgive(together: Sequence[lanes.Won], rows: Collection[Row]) -> None:
+    """Whoever held these lives: the attempts that were counted first were no deaths."""
+    careful = {won.lane_id for won in together if won.is_careful}
+    ids = [row.id for row in rows if row.lane_id in careful]
+    if ids:
+        counted = OutboundMessage.objects.filter(pk__in=ids, state=OutboundState.QUEUED, attempts__gt=0)
+        counted.update(attempts=F("attempts") - 1)
+
+
 def _render(row: Row, batch: Batch) -> None:
     campaign = batch.campaigns.get(row.campaign_id) if row.campaign_id else None
     if campaign is None:
@@ -257,9 +267,14 @@ def submit(batch: Batch) -> Submitted | None:
         # A new statement each, so that its snapshot is younger than the locks.
         now = clock.database_now()
         decisions = eligibility.decide(rows, senders=batch.senders, present=present, room=batch.room, at=now)
-        leaving = [(row, d) for row, d in zip(rows, decisions, strict=True) if d.may_leave]
-        _keep_back([(row, d) for row, d in zip(rows, decisions, strict=True) if not d.may_leave], now=now)
-        leaving = _within_allowances(leaving, batch, now=now)
+        allowed = [(row, d) for row, d in zip(rows, decisions, strict=True) if d.may_leave]
+        kept = [(row, d) for row, d in zip(rows, decisions, strict=True) if not d.may_leave]
+        if kept:  # they are written before the others, and whoever cancels writes them in the order of their ids
+            states.lock_rows(row.id for row in rows)
+        leaving = _within_allowances(allowed, batch, now=now)
+        # Judged as if a message left before that does not: left alone, the next look judges again.
+        staying = {row.subscriber_key for row, _ in allowed} - {row.subscriber_key for row, _ in leaving}
+        _keep_back([(row, d) for row, d in kept if row.subscriber_key not in staying], now=now)
         failpoints.hit("submit.after_recheck")
         # Read before the statement, not after COMMIT: a freeze in between must count.
         elapsed = clock.Elapsed()
@@ -316,6 +331,7 @@ def undo(together: Sequence[lanes.Won], *, rows: Sequence[Row] = ()) -> None:
         committed = set(ours.values_list("pk", flat=True)) if counted else ()
         ours.update(state=OutboundState.QUEUED)
         allowances.give_back(row for row in counted if row.id in committed)
+        forgive(together, rows)
 
 
 def _lock_contacts(rows: Sequence[Row]) -> set[int]:

@@ -235,6 +235,7 @@ class _Desk:
                 work = batch.read(together, most=self._appetites[account_id].most, at_least=looked_at)
                 gateway = self._connected(work)
                 if gateway is None:
+                    batch.forgive(together, work.rows)
                     return
                 submitted = batch.submit(work) if work.rows else None
                 if submitted is not None or not work.rows or work.is_lost or work.goes_alone:
@@ -249,6 +250,7 @@ class _Desk:
             batch.undo(together, rows=work.rows if work else ())
             raise
         if submitted is None:
+            batch.forgive(together, work.rows)
             circuit.release(together[0])
             lanes.slow(together, seconds=0.0)
             budgets.pause_spent(work.spent)

@@ -2,7 +2,7 @@
 
 import copy
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from django import forms
@@ -10,7 +10,7 @@ from django.core.exceptions import ValidationError
 from django.db.models import Q
 from django.utils import timezone
 
-from campaigns import drafting, lint, rendering
+from campaigns import accounts, drafting, lint, rendering
 from campaigns.models import Campaign, CampaignState, GatewayAccount, Sender, SenderKind
 from contacts.models import Purpose, WhenCapped
 from smsdesk import sms_text
@@ -124,27 +124,46 @@ class AccountForm(forms.ModelForm[GatewayAccount]):
         fields = ["name", "kind", "base_url", "is_simulator", "max_calls"]
 
     kept: Collection[str] = ()  # names of the secrets that stay where nothing is typed
+    stored: Mapping[str, str] = {}
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
         if str(cleaned.get("base_url")).startswith("http://") and not cleaned.get("is_simulator"):
             cure = "Use the https:// address, like https://api.example.com, or say that it is a simulator."
             self.add_error("base_url", f"Over http credentials would travel readable. {cure}")
+        self._refuse_another_account()
         if "base_url" in self.changed_data and self.instance.pk:
             for name in self.kept:
                 if not cleaned.get(CREDENTIAL + name):
                     self.add_error(CREDENTIAL + name, "It is not sent to another address: type it again.")
         return cleaned
 
+    def _refuse_another_account(self) -> None:
+        """Whoever is asked for what became of a message must be the one it was given to."""
+        if not self.instance.pk:
+            return
+        changed = ["base_url"] if "base_url" in self.changed_data else []
+        for field in registry.credential_fields(self.instance.kind):
+            typed = self.cleaned_data.get(CREDENTIAL + field.name)
+            if field.names_account and typed and field.name in self.stored:
+                changed += [CREDENTIAL + field.name] if typed != self.stored[field.name] else []
+        open_ = accounts.open_outcomes(Sender.objects.filter(account=self.instance)) if changed else 0
+        for name in changed if open_ else ():
+            self.add_error(name, _OPEN.format(count=open_))
+
 
 CREDENTIAL = "credential_"
+_OPEN = (
+    "Of {count:,} messages it is not known yet whether they were sent, and only the account they were given to can "
+    "tell. Wait until they are settled, or add another one."
+)
 
 
 def credential_names(kind: str) -> list[str]:
     return [CREDENTIAL + field.name for field in registry.credential_fields(kind)]
 
 
-def account_form(kind: str, *, stored: Collection[str]) -> type[AccountForm]:
+def account_form(kind: str, *, stored: Mapping[str, str]) -> type[AccountForm]:
     """The form with one write-only field per credential of this kind; one of `stored` may stay empty."""
     fields: dict[str, Any] = {}
     for field in registry.credential_fields(kind):
@@ -156,7 +175,7 @@ def account_form(kind: str, *, stored: Collection[str]) -> type[AccountForm]:
             widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}) if field.secret else forms.TextInput,
         )
     kept = [field.name for field in registry.credential_fields(kind) if field.secret and field.name in stored]
-    return type("AccountFormOfKind", (AccountForm,), {**fields, "kept": kept})
+    return type("AccountFormOfKind", (AccountForm,), {**fields, "kept": kept, "stored": stored})
 
 
 _SHORT_CODE = re.compile(r"\d{3,8}")
@@ -212,6 +231,10 @@ class SenderForm(forms.ModelForm[Sender]):
         used = launched.filter(Q(sender=self.instance) | Q(further_senders__sender=self.instance)).first()
         for name in changed if used else ():
             self.add_error(name, f"The campaign “{used}” uses this sender as it is. Add another sender instead.")
+        moved = [name for name in changed if name != "brand"] if not used else []
+        open_ = accounts.open_outcomes([self.instance]) if moved else 0
+        for name in moved if open_ else ():
+            self.add_error(name, _OPEN.format(count=open_))
 
 
 def _wrong_value(value: str, kind: str) -> str:

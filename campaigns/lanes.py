@@ -155,7 +155,7 @@ def win(lane_ids: Collection[int]) -> list[Won]:
             )
         sender_ids = sorted({sender_id for _, sender_id, _ in rows})
         cursor.execute(
-            "SELECT s.id, s.account_id, a.circuit_until, a.troubles, s.parts_per_second / "
+            "SELECT s.id, s.account_id, a.paused_at IS NOT NULL, a.circuit_until, a.troubles, s.parts_per_second / "
             "(SELECT COUNT(*) FROM campaigns_lane l WHERE l.sender_id = s.id), "
             f"({sender_choice.of_any('s.id', where=f'c.watched_until > {now}')}), "
             "EXISTS (SELECT 1 FROM campaigns_campaignsender f WHERE f.sender_id = s.id) "
@@ -164,8 +164,9 @@ def win(lane_ids: Collection[int]) -> list[Won]:
             sender_ids,
         )
         senders = {sender_id: about for sender_id, *about in cursor.fetchall()}
-        account_id, open_until, troubles, *_ = senders[sender_ids[0]]
-        if any(about[0] != account_id for about in senders.values()):  # one has just been given another account
+        account_id, is_paused, open_until, troubles, *_ = senders[sender_ids[0]]
+        # One has just been given another account, or somebody has just paused it.
+        if is_paused or any(about[0] != account_id for about in senders.values()):
             transaction.set_rollback(True)
             return []
         # Whoever tries a half-open circuit goes alone.
@@ -180,11 +181,11 @@ def win(lane_ids: Collection[int]) -> list[Won]:
             account_id=account_id,
             token=token,
             is_careful=failures > FAILURES,
-            rate=senders[sender_id][3],
+            rate=senders[sender_id][4],
             is_probe=open_until is not None,
             troubles=troubles,
-            is_watched=bool(senders[sender_id][4]),
-            is_further=bool(senders[sender_id][5]),
+            is_watched=bool(senders[sender_id][5]),
+            is_further=bool(senders[sender_id][6]),
         )
         for lane_id, sender_id, failures in rows
     ]

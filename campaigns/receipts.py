@@ -42,7 +42,7 @@ def record(account: GatewayAccount, receipts: Sequence[Receipt], *, now: datetim
     for public_id in stored.given_up:
         log.error("accepted_after_given_up", message=str(public_id))
         tallies.count_today("accepted_after_given_up", now=now)
-    _follow(account, receipts)
+    _follow(account, receipts, now=now)
     strikes.learn_late(stored.failed, account=account, now=now)
 
 
@@ -108,11 +108,23 @@ def latest_message_to(subscriber_key: str, sender: Sender) -> OutboundMessage | 
     )
 
 
-def _follow(account: GatewayAccount, receipts: Sequence[Receipt]) -> None:
-    """Opt-outs and dead numbers a receipt reports; most calls hold none and ask for nothing."""
+def latest_sender_to(subscriber_key: str, account: GatewayAccount) -> Sender | None:
+    """Whoever texted this phone last through the account."""
+    messages = OutboundMessage.objects.filter(
+        subscriber_key=subscriber_key, sender__account=account, submit_no__gt=0
+    ).select_related("sender__brand")
+    latest = messages.order_by("-id").first()
+    return latest.sender if latest else None
+
+
+def _follow(account: GatewayAccount, receipts: Sequence[Receipt], *, now: datetime | None = None) -> None:
+    """Opt-outs and dead numbers a receipt reports; most calls hold none and ask for nothing.
+
+    `now` is when these came: one that had come before says what it said then, and nothing new.
+    """
     for receipt in receipts:
         beyond = POLICIES[receipt.error_class].beyond if receipt.error_class else Beyond.NONE
-        if beyond not in (Beyond.OPT_OUT, Beyond.MARK_DEAD):
+        if beyond is not Beyond.OPT_OUT and not (beyond is Beyond.MARK_DEAD and receipt.permanent):
             continue
         event = DeliveryEvent.objects.select_related("message__brand").get(
             account=account, event_key=receipt.event_key[:128]
@@ -125,6 +137,8 @@ def _follow(account: GatewayAccount, receipts: Sequence[Receipt]) -> None:
                 phone=event.message.phone,
                 brand=event.message.brand,
                 permanent=receipt.permanent,
+                told_at=event.occurred_at or event.received_at,
+                is_repeated=now is not None and event.received_at < now,
             )
 
 

@@ -21,12 +21,14 @@ from campaigns.uncertainty import Step
 from smsdesk import bulk_sql, clock, failpoints
 from smsdesk.gateways import client, registry
 from smsdesk.gateways.contract import Capabilities, LookupItem, Receipt
-from smsdesk.gateways.errors import GatewayError
+from smsdesk.gateways.errors import GatewayError, OutcomeUnknown
 
 log = structlog.get_logger(__name__)
 
 PAGE = 200
 ASK_AGAIN = 30  # seconds, where somebody else asks or nobody may
+ASKING = 10.0  # seconds for all lookups of one account: sending and everything else of the pulse waits meanwhile
+REQUESTS = 50  # of one account in one round, which a gateway that lives answers in that time
 SLACK = 1.1  # further apart than allowed, for a burst comes at once
 
 
@@ -84,6 +86,7 @@ def _settle(account: GatewayAccount, rows: Sequence[OutboundMessage]) -> None:
     if can.lookup == "none":
         _move(rest, can=can, was_asked=False)
         return
+    rest = rest[: REQUESTS * can.lookup_batch]  # the others come again in a moment
     if not _may_ask(account, can=can, requests=math.ceil(len(rest) / can.lookup_batch)):
         return  # they come again in a moment
     try:
@@ -139,7 +142,11 @@ async def _ask(account: GatewayAccount, rows: Sequence[OutboundMessage]) -> dict
             for row in rows
         ]
         first = min(row.submitted_at for row in rows if row.submitted_at)
-        known = await gateway.lookup(items, submitted_after=first - timedelta(minutes=1))
+        try:
+            async with asyncio.timeout(ASKING * settings.TIME_SCALE):
+                known = await gateway.lookup(items, submitted_after=first - timedelta(minutes=1))
+        except TimeoutError as problem:
+            raise OutcomeUnknown("timeout", "The gateway did not say in time what it knows.") from problem
         return {r.reference: r for r in known if r.reference}
 
 

@@ -101,7 +101,9 @@ def _surely_not_left(
     results: Sequence[SubmitResult], rows: Mapping[UUID, Row], *, done: Collection[int]
 ) -> list[Row]:
     """Of the rows that were recorded now, so that a repeated record gives nothing back twice."""
-    own = [rows[result.reference] for result in results if result.outcome == "again"]
+    own = [
+        rows[r.reference] for r in results if r.outcome == "again" or (r.outcome == "rejected" and not r.gateway_id)
+    ]
     return [row for row in own if row.id in done]
 
 
@@ -196,12 +198,16 @@ def _slow_down(results: Sequence[SubmitResult]) -> float:
 
 def _act(results: Sequence[SubmitResult], rows: Mapping[UUID, Row], *, senders: Mapping[int, Sender]) -> None:
     """What an answer means beyond its row, each in a transaction of its own."""
+    paused: set[int] = set()  # accounts, once each
     for result in results:
-        if result.error is None or result.error.policy.beyond is Beyond.NONE:
-            continue
         error = result.error
+        if error is None or error.policy.beyond is Beyond.NONE:
+            continue
         sender = senders[rows[result.reference].sender_id]
         if error.policy.beyond is Beyond.PAUSE_ACCOUNT:
+            if sender.account_id in paused:
+                continue
+            paused.add(sender.account_id)
             now = clock.database_now()
             words = failures.explain(sender.account.kind, error.code, error.error_class.value)
             reason = f"{words.cause} {words.advice} It said: {error.message} ({error.code})"

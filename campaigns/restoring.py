@@ -141,7 +141,12 @@ def _doubt(instance: Instance) -> int:
                 next_lookup_at=held_at,
             )
             rows.filter(pk__in=[pk for pk, kind in page if kind not in exact]).update(
-                state=OutboundState.PARKED, code=CODE, waiting_for=""
+                state=OutboundState.PARKED,
+                code=CODE,
+                waiting_for="",
+                submitted_at=Coalesce(
+                    "submitted_at", instance.known_until
+                ),  # when it counts for caps, if it was sent
             )
             evidence = {"restored": held_at.isoformat(timespec="seconds"), "worker_gone": True}
             bulk_sql.update_rows(

@@ -15,6 +15,7 @@ def drain() -> None:
 def tick() -> None:
     """The minute tick: heals whatever a lost task would have done."""
     Heartbeat.objects.update_or_create(name="tick", defaults={"beat_at": clock.database_now()})
+    wake_if_due()  # first: a gateway that hangs keeps whoever asks it for a while
     pulse.heal()
     wake_if_due()
 

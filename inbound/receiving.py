@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 import structlog
-from django.db import OperationalError, connection, transaction
+from django.db import OperationalError, transaction
 
 from campaigns import receipts, sending
 from campaigns.models import GatewayAccount, Sender
@@ -19,7 +19,7 @@ from contacts import belonging, consent
 from contacts.models import Contact
 from inbound import handling
 from inbound.models import InboundMessage, Intent
-from smsdesk import clock, failpoints, page_links, phones, sms_text, tallies
+from smsdesk import clock, failpoints, locks, page_links, phones, sms_text, tallies
 from smsdesk.errors import Invalid
 from smsdesk.gateways.contract import InboundText
 
@@ -115,13 +115,17 @@ def _row(account: GatewayAccount, heard: _Heard, contact: Contact | None, *, now
 
 
 def _understand(account: GatewayAccount, text: InboundText, *, now: datetime) -> _Heard:
-    sender = _sender(account, text.sender)
+    known = _named(account, text.sender)
+    first = known or _first(account)
     given = _clean(text.phone).strip()[:32]
+    phone = _phone(given, region=first.country if first else "")
+    # A number we have no longer: whoever texted this phone last is meant, and the first where nobody did.
+    sender = known or (phone and receipts.latest_sender_to(phone.subscriber_key, account)) or first
     return _Heard(
         event_key=_clean(text.event_key)[:128],
         gateway_id=_clean(text.gateway_id)[:128],
         given=given,
-        phone=_phone(given, region=sender.country if sender else ""),
+        phone=phone,
         sender=sender,
         text=page_links.hidden(_clean(text.text))[:LONGEST_TEXT],  # a reaction quotes ours
         occurred_at=min(text.at, now) if text.at else now,
@@ -129,13 +133,20 @@ def _understand(account: GatewayAccount, text: InboundText, *, now: datetime) ->
     )
 
 
-def _sender(account: GatewayAccount, value: str) -> Sender | None:
-    """Which of our senders was written to; one we do not know is read as the account's first."""
-    own = list(Sender.objects.filter(account=account).select_related("brand").order_by("pk"))
+def _named(account: GatewayAccount, value: str) -> Sender | None:
+    """Which of our senders was written to."""
     bare = value.strip().lstrip("+")
-    known = (sender for sender in own if sender.value.lstrip("+") == bare)
-    two_way = (sender for sender in own if sender.is_two_way)
-    return next(known, None) or next(two_way, None) or (own[0] if own else None)
+    return next((sender for sender in _own(account) if sender.value.lstrip("+") == bare), None)
+
+
+def _first(account: GatewayAccount) -> Sender | None:
+    """The account's first sender that can be answered, or its first."""
+    own = _own(account)
+    return next((sender for sender in own if sender.is_two_way), own[0] if own else None)
+
+
+def _own(account: GatewayAccount) -> list[Sender]:
+    return list(Sender.objects.filter(account=account).select_related("brand").order_by("pk"))
 
 
 def _phone(given: str, *, region: str) -> phones.Phone | None:
@@ -152,9 +163,7 @@ def _clean(text: str) -> str:
 
 def be_patient() -> None:
     """A frozen sender gives the contact's lock back after 5 s; a STOP outwaits it rather than fail at 2 s."""
-    if connection.vendor == "postgresql":
-        with connection.cursor() as cursor:
-            cursor.execute("SET LOCAL lock_timeout = '7s'")
+    locks.wait_longer(7)
 
 
 def wait_until_drained(subscriber_keys: set[str]) -> None:

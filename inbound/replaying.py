@@ -50,12 +50,13 @@ def _until_empty() -> None:
             time.sleep(PAUSE)
             try:
                 replay()
-            except (*AWAY, OSError) as trouble:
+            except Exception as trouble:
                 log.warning("spool_waits", trouble=type(trouble).__name__)
                 connection.close()
     finally:
         connection.close()
         _one.release()
+        begin()  # what was kept since the last look found the turn taken
 
 
 def _store(kept: spool.Kept) -> None:

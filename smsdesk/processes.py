@@ -65,7 +65,11 @@ def _place() -> str:
         namespace = os.stat("/proc/self/ns/pid").st_ino
     except OSError:
         namespace = 0
-    return f"{socket.gethostname()[:60]}/{namespace}"
+    try:  # machines made from one image may share a name, and the first namespace has one number everywhere
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii")[:8]
+    except OSError:
+        boot = ""
+    return f"{socket.gethostname()[:60]}/{namespace}{boot and '/'}{boot}"
 
 
 def _started(pid: int) -> str:

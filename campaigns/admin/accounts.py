@@ -123,9 +123,9 @@ class GatewayAccountAdmin(BaseModelAdmin):
         messages.success(request, f"{said}: {', '.join(names)}." if names else "Nothing had to be changed.")
 
 
-def _stored(account: GatewayAccount) -> frozenset[str]:
-    """Names of the credentials that are there; none where another key sealed them, so that all are asked for."""
+def _stored(account: GatewayAccount) -> dict[str, str]:
+    """The credentials that are there; none where another key sealed them, so that all are asked for."""
     try:
-        return frozenset(name for name, value in accounts.credentials(account).items() if value)
+        return {name: value for name, value in accounts.credentials(account).items() if value}
     except DomainError:
-        return frozenset()
+        return {}

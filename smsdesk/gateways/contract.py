@@ -37,6 +37,7 @@ class CredentialField:
     secret: bool
     required: bool = True
     help: str = ""
+    names_account: bool = False  # at the provider: with another one, another account is asked
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,7 +36,7 @@ class Twilio(contract.Gateway):
     label = "Twilio"
     capabilities = contract.Capabilities(tier="C", lookup="proof", signed_webhooks=True, max_characters=1600)
     credential_fields = (
-        contract.CredentialField("account_sid", "Account SID", secret=False),
+        contract.CredentialField("account_sid", "Account SID", secret=False, names_account=True),
         contract.CredentialField("auth_token", "Auth token", secret=True, help="Also signs the webhooks."),
         contract.CredentialField(
             "auth_token_former",
