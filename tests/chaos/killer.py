@@ -80,6 +80,11 @@ class Killer:
             self._wake(pid)
         self._frozen.clear()
 
+    def keep_awake(self, over: threading.Event) -> None:
+        """After the end: failpoints still freeze workers, and nobody else would wake them."""
+        while not over.wait(0.5):
+            self.end()
+
     # --- Freezing ------------------------------------------------------------------------------------
 
     def _freeze(self, pid: int, seconds: float) -> None:
