@@ -1,0 +1,30 @@
+"""What axe finds on the desk's pages, also on those of a desk in trouble."""
+
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser
+
+from tests.browser import demo_desk, screenshots, trouble
+
+PAGES = [*(one for one in screenshots.MAIN + screenshots.MORE if one is not screenshots.login), *trouble.PAGES]
+_RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
+
+
+def serious(browser: Browser, demo: demo_desk.Demo, *, theme: str) -> dict[str, list[str]]:
+    """By page, its serious and critical findings with their places; empty where there is none."""
+    context = demo_desk.context_of(browser, theme=theme)  # not watched: axe itself complains of the policy
+    page = context.new_page()
+    demo.sign_in(page)
+    found = {}
+    for visit in [*PAGES, screenshots.login]:
+        visit(page, demo)
+        page.wait_for_timeout(300)
+        told = [
+            f"{one['id']}: {node['target']}"
+            for one in Axe().run(page, options=_RULES).response["violations"]
+            if one["impact"] in ("serious", "critical")
+            for node in one["nodes"]
+        ]
+        if told:
+            found[visit.__name__] = told
+    context.close()
+    return found
