@@ -8,8 +8,8 @@ pytestmark = pytest.mark.browser
 
 
 def test_axe_finds_nothing_serious(demo, browser):
-    trouble.begin(demo)
-    assert axe.serious(browser, demo, theme="light") == {}
+    with trouble.of(demo):
+        assert axe.serious(browser, demo, theme="light") == {}
 
 
 def test_nothing_is_smaller_than_a_finger_on_the_phone(demo, open_page):

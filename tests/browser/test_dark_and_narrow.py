@@ -8,18 +8,18 @@ pytestmark = pytest.mark.browser
 
 
 def test_axe_finds_nothing_serious_in_the_dark(demo, browser):
-    trouble.begin(demo)
-    assert axe.serious(browser, demo, theme="dark") == {}
+    with trouble.of(demo):
+        assert axe.serious(browser, demo, theme="dark") == {}
 
 
 def test_no_page_is_wider_than_a_phone(demo, open_page):
-    trouble.begin(demo)
     page = open_page(width=390, height=844)
     demo.sign_in(page)
     wide = {}
-    for visit in axe.PAGES:
-        visit(page, demo)
-        width = page.evaluate("document.documentElement.scrollWidth")
-        if width > 390:
-            wide[visit.__name__] = width
+    with trouble.of(demo):
+        for visit in axe.PAGES:
+            visit(page, demo)
+            width = page.evaluate("document.documentElement.scrollWidth")
+            if width > 390:
+                wide[visit.__name__] = width
     assert wide == {}
