@@ -273,7 +273,8 @@ def submit(batch: Batch) -> Submitted | None:
             states.lock_rows(row.id for row in rows)
         leaving = _within_allowances(allowed, batch, now=now)
         # Judged as if a message left before that does not: left alone, the next look judges again.
-        staying = {row.subscriber_key for row, _ in allowed} - {row.subscriber_key for row, _ in leaving}
+        going = {row.id for row, _ in leaving}
+        staying = {row.subscriber_key for row, _ in allowed if row.id not in going}
         _keep_back([(row, d) for row, d in kept if row.subscriber_key not in staying], now=now)
         failpoints.hit("submit.after_recheck")
         # Read before the statement, not after COMMIT: a freeze in between must count.

@@ -144,9 +144,8 @@ def _doubt(instance: Instance) -> int:
                 state=OutboundState.PARKED,
                 code=CODE,
                 waiting_for="",
-                submitted_at=Coalesce(
-                    "submitted_at", instance.known_until
-                ),  # when it counts for caps, if it was sent
+                # So that it counts for caps, should it have been sent.
+                submitted_at=Coalesce("submitted_at", instance.known_until),
             )
             evidence = {"restored": held_at.isoformat(timespec="seconds"), "worker_gone": True}
             bulk_sql.update_rows(

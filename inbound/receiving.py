@@ -115,8 +115,9 @@ def _row(account: GatewayAccount, heard: _Heard, contact: Contact | None, *, now
 
 
 def _understand(account: GatewayAccount, text: InboundText, *, now: datetime) -> _Heard:
-    known = _named(account, text.sender)
-    first = known or _first(account)
+    own = list(Sender.objects.filter(account=account).select_related("brand").order_by("pk"))
+    known = _named(own, text.sender)
+    first = known or _first(own)
     given = _clean(text.phone).strip()[:32]
     phone = _phone(given, region=first.country if first else "")
     # A number we have no longer: whoever texted this phone last is meant, and the first where nobody did.
@@ -133,20 +134,15 @@ def _understand(account: GatewayAccount, text: InboundText, *, now: datetime) ->
     )
 
 
-def _named(account: GatewayAccount, value: str) -> Sender | None:
-    """Which of our senders was written to."""
+def _named(own: Sequence[Sender], value: str) -> Sender | None:
+    """Which of the account's senders was written to."""
     bare = value.strip().lstrip("+")
-    return next((sender for sender in _own(account) if sender.value.lstrip("+") == bare), None)
+    return next((sender for sender in own if sender.value.lstrip("+") == bare), None)
 
 
-def _first(account: GatewayAccount) -> Sender | None:
-    """The account's first sender that can be answered, or its first."""
-    own = _own(account)
+def _first(own: Sequence[Sender]) -> Sender | None:
+    """The first that can be answered, or the first."""
     return next((sender for sender in own if sender.is_two_way), own[0] if own else None)
-
-
-def _own(account: GatewayAccount) -> list[Sender]:
-    return list(Sender.objects.filter(account=account).select_related("brand").order_by("pk"))
 
 
 def _phone(given: str, *, region: str) -> phones.Phone | None:

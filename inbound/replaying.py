@@ -50,8 +50,12 @@ def _until_empty() -> None:
             time.sleep(PAUSE)
             try:
                 replay()
-            except Exception as trouble:
+            except (*AWAY, OSError) as trouble:
                 log.warning("spool_waits", trouble=type(trouble).__name__)
+                connection.close()
+            except Exception:
+                # A fault of ours; whoever keeps something later must still find somebody who tries.
+                log.exception("replay_failed")
                 connection.close()
     finally:
         connection.close()

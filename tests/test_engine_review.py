@@ -230,6 +230,25 @@ def test_what_a_limit_holds_back_counts_against_nobodys_frequency_cap(limit):
     assert had
 
 
+def test_of_several_to_one_person_only_those_that_leave_count_for_the_next():
+    FrequencyCap.objects.create(purpose=Purpose.TRANSACTIONAL, most=2)
+    frequency.forget()
+    sender = factories.sender()
+    person = sending_rig.agreed(factories.contact(), sender)
+    notice(sender, person)  # leaves
+    limits = [{"budget": 0}, {"when_capped": "skip"}]  # one is held back, the other waits for its turn
+    for more in limits:
+        made = factories.campaign(
+            factories.contact_list(person), sender=sender, body="Hi", purpose=Purpose.TRANSACTIONAL,
+            state=CampaignState.PREPARING, **more,
+        )  # fmt: skip
+        sending_rig.snapshot(made)
+        Campaign.objects.filter(pk=made.pk).update(state=CampaignState.SENDING, prepared_at=sending_rig.LONG_AGO)
+    sending_rig.submit(sender)
+    frequency.forget()
+    assert not OutboundMessage.objects.filter(state="skipped").exists()
+
+
 def test_a_message_that_was_restored_and_treated_as_sent_counts_for_caps(settings, tmp_path):
     settings.DATA_DIR = tmp_path / "host"
     FrequencyCap.objects.create(purpose=Purpose.TRANSACTIONAL, most=1)
