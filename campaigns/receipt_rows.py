@@ -9,6 +9,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache, lru_cache
 from typing import Any
 
 from django.db import connection
@@ -38,17 +39,14 @@ def store(account_id: int, receipts: Sequence[Receipt], *, now: datetime) -> Sto
     """Each event once, each message raised by the highest word for it, in one transaction."""
     source, told = bulk_sql.table_of(DeliveryEvent, columns=_TOLD, rows=_rows(receipts))
     is_named = all(receipt.reference for receipt in receipts)
-    insert = (
-        f"INSERT INTO campaigns_deliveryevent (account_id, message_id, received_at, {', '.join(_TOLD)}) "
-        f"SELECT %s, {_match('x', account='%s', is_named=is_named)}, {_moment()}, "
-        f"{', '.join(f'x.{name}' for name in _TOLD)} FROM {source} "
-        # Without WHERE, SQLite would take ON CONFLICT for the ON of a join.
-        "WHERE TRUE ON CONFLICT DO NOTHING"
-    )
     accounts = [account_id] * (2 if is_named else 3)
     events, keys = _events(account_id, sorted({receipt.event_key[:128] for receipt in receipts}))
-    answers = bulk_sql.run_together(
-        [(insert, [*accounts, _adapted(now), *told]), *_raise(events, keys, is_single=len(receipts) == 1)]
+    raising = _raising(events, is_single=len(receipts) == 1)
+    answers = bulk_sql.run_prepared(
+        [
+            (_inserting(source, is_named=is_named), [*accounts, _adapted(now), *told]),
+            *((statement, keys) for statement in raising),
+        ]
     )
     given_up, raised = _told_apart(answers[1:])
     stored = Stored(given_up)
@@ -68,7 +66,8 @@ def match_again(event_ids: Sequence[int]) -> list[int]:
         f"WHERE e.{which} AND e.message_id IS NULL AND {matched} IS NOT NULL RETURNING {named}"
     )
     events = f"(SELECT * FROM campaigns_deliveryevent WHERE {which}) AS e"
-    return [row[0] for row in bulk_sql.run_together([(update, ids), *_raise(events, ids, is_single=False)])[0]]
+    raising = ((statement, ids) for statement in _raising(events, is_single=False))
+    return [row[0] for row in bulk_sql.run_together([(update, ids), *raising])[0]]
 
 
 def _rows(receipts: Sequence[Receipt]) -> list[tuple[Any, ...]]:
@@ -89,6 +88,17 @@ def _rows(receipts: Sequence[Receipt]) -> list[tuple[Any, ...]]:
             for one in receipts
         ),
         key=lambda row: row[0],
+    )
+
+
+@cache
+def _inserting(source: str, *, is_named: bool) -> str:
+    return (
+        f"INSERT INTO campaigns_deliveryevent (account_id, message_id, received_at, {', '.join(_TOLD)}) "
+        f"SELECT {_account()}, {_match('x', account=_account(), is_named=is_named)}, {_moment()}, "
+        f"{', '.join(f'x.{name}' for name in _TOLD)} FROM {source} "
+        # Without WHERE, SQLite would take ON CONFLICT for the ON of a join.
+        "WHERE TRUE ON CONFLICT DO NOTHING"
     )
 
 
@@ -116,16 +126,18 @@ def _events(account_id: int, keys: list[str]) -> tuple[str, list[Any]]:
         return f"(SELECT * FROM campaigns_deliveryevent WHERE {which}) AS e", [json.dumps(keys), account_id]
     return (
         "unnest(%s::varchar[]) AS told(key) CROSS JOIN LATERAL (SELECT * FROM campaigns_deliveryevent d "
-        "WHERE d.account_id = %s AND d.event_key = told.key LIMIT 1) AS e",
+        "WHERE d.account_id = %s::bigint AND d.event_key = told.key LIMIT 1) AS e",
         [keys, account_id],
     )
 
 
-def _raise(events: str, parameters: list[Any], *, is_single: bool) -> list[tuple[str, list[Any]]]:
+@lru_cache(maxsize=8)
+def _raising(events: str, *, is_single: bool) -> list[str]:
     """By the highest word for each message; only upwards, and never a row that was not submitted at all.
 
-    A row that waits to be tried again rises by words of acceptance only: that it was refused is known. PostgreSQL
-    locks rows in the order of their ids first, as everybody must who writes several. `_told_apart` reads it.
+    Statements of which each takes the parameters of `events`; `_told_apart` reads what they return. A row that
+    waits to be tried again rises by words of acceptance only: that it was refused is known. PostgreSQL locks rows
+    in the order of their ids first, as everybody must who writes several.
     """
     is_locking = connection.vendor == "postgresql"
     rank = states.rank_sql("e.state")
@@ -156,13 +168,13 @@ def _raise(events: str, parameters: list[Any], *, is_single: bool) -> list[tuple
         f"RETURNING {returned if is_locking else 'campaign_id, state, error_code, error_class'}"
     )
     if is_locking:
-        return [(update, parameters)]
+        return [update]
     # SQLite's RETURNING knows the updated table only, and not as it was.
     before = (
         f"SELECT DISTINCT o.public_id FROM {events} JOIN campaigns_outboundmessage o ON o.id = e.message_id "
         f"WHERE {rank} > 0 AND e.state <> 'rejected' AND o.state IN {_GIVEN_UP} AND o.submit_no > 0"
     )
-    return [(before, parameters), (update, parameters)]
+    return [before, update]
 
 
 def _told_apart(answers: Sequence[Sequence[tuple[Any, ...]]]) -> tuple[list[Any], list[tuple[Any, ...]]]:
@@ -175,6 +187,10 @@ def _told_apart(answers: Sequence[Sequence[tuple[Any, ...]]]) -> tuple[list[Any]
 
 # A word of acceptance for one of these: the gateway took what it had said it never saw.
 _GIVEN_UP = (OutboundState.QUEUED.value, OutboundState.SKIPPED.value, OutboundState.CANCELLED.value)
+
+
+def _account() -> str:
+    return "%s::bigint" if connection.vendor == "postgresql" else "%s"
 
 
 def _moment() -> str:

@@ -76,6 +76,7 @@ MIDDLEWARE = [
     "csp.middleware.CSPMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django.middleware.security.SecurityMiddleware",
+    "smsdesk.provider_hooks.ProviderHooksMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "smsdesk.observability.CleanInputMiddleware",
     "smsdesk.observability.NotStoredMiddleware",

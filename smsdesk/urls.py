@@ -10,6 +10,6 @@ urlpatterns = [
     path("admin/decision/", include("campaigns.urls")),
     path("admin/status/", admin.site.admin_view(status_views.page), name="status"),
     path("admin/", admin.site.urls),
-    path("hooks/<uuid:account>/<str:secret>/<str:kind>/", provider_hooks.hook, name="hook"),
+    provider_hooks.ADDRESS,
     path("api/", include("smsdesk.api.router")),
 ]

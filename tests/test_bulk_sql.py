@@ -43,6 +43,57 @@ def whole_reads(model) -> int:
         return cursor.fetchone()[0]
 
 
+def named(first: int):
+    """A statement of two values, as `run_prepared` takes it."""
+    return ("SELECT name FROM contacts_contact WHERE id = %s AND name <> %s", [first, "Ben"])
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite plans what it runs")
+def test_a_prepared_statement_is_planned_once_for_any_values():
+    people = [factories.contact(f"+1212555010{n}", name=name) for n, name in enumerate(("Ann", "Ben", "Cid"))]
+
+    told = [bulk_sql.run_prepared([named(person.pk)]) for person in people]
+
+    assert told == [[[("Ann",)]], [[]], [[("Cid",)]]]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT generic_plans, custom_plans FROM pg_prepared_statements WHERE statement LIKE %s",
+            ["%SELECT name FROM contacts_contact WHERE id = $1 AND name <> $2%"],
+        )
+        assert cursor.fetchall() == [(3, 0)]
+
+
+def test_several_prepared_statements_run_in_order_and_see_each_other():
+    ann = factories.contact("+12125550100", name="Ann")
+    update = ("UPDATE contacts_contact SET name = %s WHERE id = %s", ["Eve", ann.pk])
+
+    assert bulk_sql.run_prepared([update, named(ann.pk)]) == [[], [("Eve",)]]
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite plans what it runs")
+def test_a_connection_that_was_asked_to_prepare_before_we_knew_goes_on_with_what_it_has():
+    ann = factories.contact("+12125550100", name="Ann")
+    bulk_sql.run_prepared([named(ann.pk)])
+    bulk_sql._plans.clear()
+
+    assert bulk_sql.run_prepared([named(ann.pk)]) == [[("Ann",)]]
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite plans what it runs")
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("meanwhile", ["ALTER TABLE words ALTER word TYPE varchar(9)", "DEALLOCATE ALL"])
+def test_a_plan_that_went_stale_is_made_anew(meanwhile):
+    asked = ("SELECT word FROM words WHERE word = %s", ["Ann"])
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE TEMPORARY TABLE words (word varchar(5)); INSERT INTO words VALUES ('Ann')")
+        bulk_sql.run_prepared([asked])
+        cursor.execute(meanwhile)
+
+        assert bulk_sql.run_prepared([asked]) == [[("Ann",)]]
+
+        cursor.execute("DROP TABLE words")
+
+
 def test_inserting_the_missing_leaves_out_what_is_there():
     group = ContactList.objects.create(name="Regulars")
     ann, ben = factories.contact("+12125550100"), factories.contact("+12125550101")
