@@ -9,7 +9,7 @@ import os
 import threading
 import time
 from collections import defaultdict, deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 import aiohttp
@@ -35,6 +35,9 @@ BUSY = 0.7  # seconds of our own work after which a batch of more than FEW rows 
 FEW = 50
 SEARCH = 1.0  # seconds a lane is searched for somebody who may leave, before others get their turn
 CROWDED = 0.1  # seconds to wait where all that could be sent is of accounts that have their share of threads
+# Seconds before its end in which a drain calls its successor, while it goes on: a cluster looks for tasks once a
+# second, and without these all lanes stood still for as long.
+RELIEF = 2.0
 FRESH = 0.5  # seconds a list of candidate lanes is used
 
 
@@ -50,6 +53,10 @@ class Stop:
         # An orphan of a killed cluster leaves after its batch.
         return self._asked.is_set() or time.monotonic() > self._until or os.getppid() != self._parent
 
+    def is_near(self) -> bool:
+        """Time is nearly up."""
+        return time.monotonic() > self._until - RELIEF
+
     def ask(self) -> None:
         self._asked.set()
 
@@ -57,14 +64,18 @@ class Stop:
         self._asked.wait(max(0.0, min(seconds, self._until - time.monotonic())))
 
 
-def drain(*, seconds: float | None = None) -> bool:
-    """Send for a while. False when enough other processes do already. Heartbeats and heals meanwhile."""
+def drain(*, relieve: Callable[[], None], seconds: float | None = None) -> bool:
+    """Send for a while. False when enough other processes do already. Heartbeats and heals meanwhile.
+
+    `relieve` wakes a successor; it is called once, shortly before time is up, when this process's place is free.
+    """
     if not _sign_on():
         return False
     if not restoring.check():
-        Heartbeat.objects.filter(name=_name()).delete()
+        _sign_off()
         return False
     stop = Stop(TIMES.drain if seconds is None else seconds)
+    is_leaving = False
     failures: deque[BaseException] = deque()
     shared = seats.Seats(settings.SENDING_THREADS)
     threads = [
@@ -79,7 +90,12 @@ def drain(*, seconds: float | None = None) -> bool:
         try:
             while not stop():
                 try:
-                    _beat()
+                    if not is_leaving and stop.is_near():
+                        is_leaving = True
+                        _sign_off()
+                        relieve()
+                    elif not is_leaving:
+                        _beat()
                     if clusters.is_stopping() or not restoring.check():
                         stop.ask()
                 except Error as trouble:
@@ -90,7 +106,7 @@ def drain(*, seconds: float | None = None) -> bool:
             stop.ask()
             for thread in threads:
                 thread.join()
-            Heartbeat.objects.filter(name=_name()).delete()
+            _sign_off()
     if failures:
         raise failures[0]
     return True
@@ -109,6 +125,10 @@ def _sign_on() -> bool:
         return False
     _beat()
     return True
+
+
+def _sign_off() -> None:
+    Heartbeat.objects.filter(name=_name()).delete()
 
 
 def _beat() -> None:

@@ -10,6 +10,9 @@ from campaigns import allowances, lanes, sender_choice
 from campaigns.models import Priority
 
 MOST_CAMPAIGNS = 50  # whose rows are read for one batch
+# Rows of campaigns in a batch that begins with somebody who waits for an answer: it shall be over soon. None at all
+# would let a steady trickle of answers hold a campaign up for ever.
+BESIDE_URGENT = 50
 
 
 def campaigns(together: Sequence[lanes.Won], *, is_capped: bool) -> list[int]:
@@ -40,7 +43,8 @@ def campaigns(together: Sequence[lanes.Won], *, is_capped: bool) -> list[int]:
 def ids(limits: Mapping[int, int], campaign_ids: Sequence[int]) -> list[int]:
     """Ids by lane and priority, so many of each lane; each branch is one short index scan.
 
-    Campaigns take turns, row by row: a large one that began first does not keep a small one waiting.
+    Campaigns take turns, row by row: a large one that began first does not keep a small one waiting. What goes
+    before campaigns takes few of them along.
     """
     statement, parameters = (_of_one if len(limits) == 1 else _of_many)(limits, campaign_ids)
     with connection.cursor() as cursor:
@@ -48,8 +52,14 @@ def ids(limits: Mapping[int, int], campaign_ids: Sequence[int]) -> list[int]:
         found = cursor.fetchall()
     chosen: list[int] = []
     taken: Counter[int] = Counter()
-    for message_id, lane_id in found:
-        if taken[lane_id] < limits[lane_id]:
+    urgent: Counter[int] = Counter()
+    for message_id, lane_id, priority in found:
+        most = limits[lane_id]
+        if priority < Priority.CAMPAIGN:
+            urgent[lane_id] += 1
+        elif urgent[lane_id]:
+            most = min(most, urgent[lane_id] + BESIDE_URGENT)
+        if taken[lane_id] < most:
             taken[lane_id] += 1
             chosen.append(message_id)
     return chosen
@@ -72,7 +82,7 @@ def _of_one(limits: Mapping[int, int], campaign_ids: Sequence[int]) -> tuple[str
     branches += [f"SELECT * FROM ({of_campaign}) AS c{pk}" for pk in campaign_ids]
     parameters = [value for key in (*Priority.values, *campaign_ids) for value in (lane_id, key)]
     inner = f"{' UNION ALL '.join(branches)} {_IN_TURN} LIMIT {limit}"
-    return f"SELECT id, lane_id FROM ({inner}) AS found {_IN_TURN}", parameters
+    return f"SELECT id, lane_id, priority FROM ({inner}) AS found {_IN_TURN}", parameters
 
 
 def _of_many(limits: Mapping[int, int], campaign_ids: Sequence[int]) -> tuple[str, list[Any]]:
@@ -95,5 +105,5 @@ def _of_many(limits: Mapping[int, int], campaign_ids: Sequence[int]) -> tuple[st
             SELECT m.message_id AS id, m.lane_id, m.priority, m.due_at, 0 AS turn
             FROM l CROSS JOIN (SELECT unnest(%s::int[]) AS priority) AS p {single}
             UNION ALL {of_campaigns}
-        ) SELECT id, lane_id FROM found {_IN_TURN}"""
+        ) SELECT id, lane_id, priority FROM found {_IN_TURN}"""
     return statement, [[*limits], [*Priority.values], *[[*campaign_ids]] * len(sender_choice.PAIRS)]

@@ -7,8 +7,8 @@ from smsdesk.models import Heartbeat
 
 
 def drain() -> None:
-    """Send for 20 s; then wake a successor if there is still something due."""
-    if draining.drain():
+    """Send for 20 s; wake a successor shortly before, and at the end once more if there is still something due."""
+    if draining.drain(relieve=wake_if_due):
         wake_if_due()
 
 

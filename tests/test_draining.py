@@ -1,8 +1,13 @@
+import time
 import uuid
 
-from campaigns import batch, draining
+import pytest
+
+from campaigns import batch, draining, due_rows
 from smsdesk.gateways import errors
 from smsdesk.gateways.contract import SubmitResult
+from smsdesk.models import Heartbeat
+from tests import sending_rig
 
 
 def results(*, begun: int, late: int) -> list[SubmitResult]:
@@ -45,3 +50,32 @@ def test_a_batch_that_keeps_the_machine_busy_for_long_makes_the_next_ones_smalle
         appetite.learn(results(begun=appetite.most, late=0), busy=1.4)
     # Where even fifty take long it is not their number: it tries a few more, and comes back.
     assert draining.FEW <= appetite.most <= draining.FEW + draining.LEAST
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_drain_calls_its_successor_while_it_still_sends_and_its_place_is_free_then():
+    calls = []
+
+    def relieve() -> None:
+        calls.append((time.monotonic(), Heartbeat.objects.filter(name__startswith="drain:").exists()))
+
+    begun = time.monotonic()
+    assert draining.drain(seconds=draining.RELIEF + 1.5, relieve=relieve)
+
+    [(called, has_place)] = calls
+    assert not has_place
+    assert 1.0 < called - begun < time.monotonic() - begun - 0.5
+    assert not Heartbeat.objects.exists()
+
+
+@pytest.mark.django_db
+def test_a_batch_with_somebody_who_waits_for_an_answer_takes_few_of_a_campaign_along():
+    campaign = sending_rig.campaign(due_rows.BESIDE_URGENT + 10)
+    won = sending_rig.win(campaign.sender)
+    assert len(batch.read(won).rows) == due_rows.BESIDE_URGENT + 10
+
+    answer = sending_rig.reply(campaign.sender)
+
+    rows = batch.read(won).rows
+    assert rows[0].id == answer.pk
+    assert len(rows) == 1 + due_rows.BESIDE_URGENT
