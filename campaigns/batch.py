@@ -41,7 +41,7 @@ MOST = 200  # rows of one batch
 # The same where the gateway can say of each message whether it has it: there a dead worker's rows are settled by
 # asking, however many they are.
 MOST_WITH_LOOKUP = 500
-MOST_ATTEMPTS = 3  # of a row that kills its worker
+MOST_DEATHS = 3  # of workers, by one row
 
 
 @dataclass(slots=True)
@@ -61,6 +61,7 @@ class Row:
     compliance_kind: str
     created_at: datetime
     attempts: int
+    deaths: int
     outcome_open: bool
     submitted_at: datetime | None  # by an earlier try
     lane_id: int
@@ -154,7 +155,7 @@ def read(together: Sequence[lanes.Won], *, most: int = MOST_WITH_LOOKUP, at_leas
     failpoints.hit("batch.read")
     batch = Batch(together=together, senders=senders, rows=rows, campaigns=campaigns)
     if any(won.is_careful for won in together):
-        _count_attempt(batch)
+        _count_death(batch)
     for row in batch.rows:
         _render(row, batch)
     failpoints.hit("batch.rendered")
@@ -168,7 +169,7 @@ def most_of(account: GatewayAccount) -> int:
 
 _OWN = (
     "id", "public_id", "purpose", "brand_id", "campaign_id", "contact_id", "subscriber_key", "phone", "send_by",
-    "text", "compliance_kind", "created_at", "attempts", "outcome_open",
+    "text", "compliance_kind", "created_at", "attempts", "deaths", "outcome_open",
     "submitted_at", "lane_id", "sender_id",
 )  # fmt: skip
 
@@ -195,31 +196,31 @@ _CONTACT = _OWN.index("contact_id")
 _NOBODY: list[Any] = [None] * len(eligibility.PERSON_FIELDS)
 
 
-def _count_attempt(batch: Batch) -> None:
-    """Careful mode: the attempt is counted before the row can kill its worker again; the third is the last."""
+def _count_death(batch: Batch) -> None:
+    """Careful mode: counted before the row can end its worker again, taken back where the worker lives on."""
     poisoned = []
     careful = {won.lane_id for won in batch.together if won.is_careful}
+    waiting = OutboundMessage.objects.filter(state=OutboundState.QUEUED)
     for row in (row for row in batch.rows if row.lane_id in careful):
-        OutboundMessage.objects.filter(pk=row.id, state=OutboundState.QUEUED).update(attempts=row.attempts + 1)
-        if row.attempts >= MOST_ATTEMPTS:
+        waiting.filter(pk=row.id).update(deaths=row.deaths + 1)
+        if row.deaths >= MOST_DEATHS:
             poisoned.append(row.id)
     if poisoned:
-        OutboundMessage.objects.filter(pk__in=poisoned, state=OutboundState.QUEUED, outcome_open=False).update(
-            state=OutboundState.SKIPPED, code="POISON"
+        given_up = waiting.filter(pk__in=poisoned)
+        given_up.filter(outcome_open=False).update(
+            state=OutboundState.SKIPPED, code="POISON", final_at=clock.database_now()
         )
-        OutboundMessage.objects.filter(pk__in=poisoned, state=OutboundState.QUEUED, outcome_open=True).update(
-            state=OutboundState.PARKED, code="POISON"
-        )
+        given_up.filter(outcome_open=True).update(state=OutboundState.PARKED, code="POISON")
         batch.rows = [row for row in batch.rows if row.id not in poisoned]
 
 
 def forgive(together: Sequence[lanes.Won], rows: Collection[Row]) -> None:
-    """Whoever held these lives: the attempts that were counted first were no deaths."""
+    """Whoever held these lives: what was counted first was no death."""
     careful = {won.lane_id for won in together if won.is_careful}
     ids = [row.id for row in rows if row.lane_id in careful]
     if ids:
-        counted = OutboundMessage.objects.filter(pk__in=ids, state=OutboundState.QUEUED, attempts__gt=0)
-        counted.update(attempts=F("attempts") - 1)
+        counted = OutboundMessage.objects.filter(pk__in=ids, state=OutboundState.QUEUED, deaths__gt=0)
+        counted.update(deaths=F("deaths") - 1)
 
 
 def _render(row: Row, batch: Batch) -> None:

@@ -267,7 +267,8 @@ class _Desk:
         except Error:
             # A lock not got, a connection lost, perhaps at the commit: nothing was called.
             connection.close()
-            batch.undo(together, rows=work.rows if work else ())
+            rows = work.rows if work else ()
+            recording.insist(lambda: batch.undo(together, rows=rows))
             raise
         if submitted is None:
             batch.forgive(together, work.rows)

@@ -62,7 +62,7 @@ class Won:
     sender_id: int
     account_id: int
     token: uuid.UUID
-    is_careful: bool  # the last holders died: batches of one, attempts counted first
+    is_careful: bool  # the last holders died: batches of one, deaths counted first
     rate: float  # parts per second of this lane
     is_probe: bool  # the account's circuit is half open: one message tells whether it may be closed
     troubles: int  # batches of the account in a row that met only trouble

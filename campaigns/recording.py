@@ -47,16 +47,16 @@ def record(
         if result.outcome != "again":
             row = rows[result.reference]
             unsent[row.lane_id] -= row.parts
-    _insist(lambda: _record_once(results, rows, together=work.together, unsent=unsent))
+    insist(lambda: _record_once(results, rows, together=work.together, unsent=unsent))
     failpoints.hit("record.after_commit")
     _act(results, rows, senders=work.senders)
     is_watched = any(won.is_watched for won in work.together)
-    _insist(lambda: circuit.learn([result.error for result in results], won=work.together[0]))
-    _insist(lambda: strikes.learn(results, rows, account=work.account, is_watched=is_watched))
+    insist(lambda: circuit.learn([result.error for result in results], won=work.together[0]))
+    insist(lambda: strikes.learn(results, rows, account=work.account, is_watched=is_watched))
 
 
-def _insist(write: Callable[[], None]) -> None:
-    """Try until it is written; where the time runs out it is as a crash: reaper and reconciler take over."""
+def insist(write: Callable[[], None]) -> None:
+    """Try on new connections for 10 s until it is written; then it is as a crash, and the reaper takes over."""
     give_up = time.monotonic() + TIMES.record
     while True:
         try:
@@ -88,6 +88,7 @@ def _record_once(
             OutboundMessage,
             columns=_CHANGED,
             rows=changes,
+            also="deaths = 0",  # whoever had it lives
             where="o.token = %s AND o.state = 'submitting'",
             parameters=[token],
         )
@@ -214,7 +215,7 @@ def _act(results: Sequence[SubmitResult], rows: Mapping[UUID, Row], *, senders: 
             if accounts.pause(sender.account_id, reason=reason, now=now):
                 log.error("account_paused", account=sender.account_id, code=error.code)
             continue
-        _insist(
+        insist(
             partial(
                 consequences.apply,
                 error.policy.beyond,

@@ -188,7 +188,7 @@ def test_a_gateway_that_cannot_be_reached_is_no_death_of_a_worker(desk):
         GatewayAccount.objects.filter(circuit_until__isnull=False).update(circuit_until=timezone.now())
         desk._candidates.clear()
         desk.turn(draining.Stop(5))
-    assert [(row.state, row.attempts) for row in OutboundMessage.objects.all()] == [("queued", 0)] * 2
+    assert [(row.state, row.deaths) for row in OutboundMessage.objects.all()] == [("queued", 0)] * 2
 
 
 def test_a_brand_that_is_switched_off_is_no_death_of_a_worker(desk):
@@ -201,7 +201,7 @@ def test_a_brand_that_is_switched_off_is_no_death_of_a_worker(desk):
         desk._candidates.clear()
         desk.turn(draining.Stop(5))
     row = OutboundMessage.objects.get()
-    assert (row.state, row.attempts) == ("queued", 0)
+    assert (row.state, row.deaths) == ("queued", 0)
 
 
 # --- Caps and budgets -----------------------------------------------------------------------------------------

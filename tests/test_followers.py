@@ -16,7 +16,7 @@ IN_MOTION = {"queued", "submitting", "unknown", "parked"}
 # What changes while a message is on its way.
 CHANGING = {
     "state", "due_at", "waiting_for", "code", "body", "encoding", "parts", "verdict", "token", "submit_no",
-    "attempts", "submitted_at", "gateway_id", "outcome_open", "evidence", "next_lookup_at", "accepted_at",
+    "attempts", "deaths", "submitted_at", "gateway_id", "outcome_open", "evidence", "next_lookup_at", "accepted_at",
     "final_at", "error_code", "error_class",
 }  # fmt: skip
 

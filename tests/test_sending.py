@@ -246,7 +246,7 @@ def test_a_row_that_kills_its_worker_is_given_up_after_three_attempts():
         batch.read(sending_rig.win(campaign.sender))
 
     poisoned = OutboundMessage.objects.filter(code="POISON")
-    assert [row.state for row in poisoned] == ["skipped"]
+    assert [(row.state, row.final_at is None) for row in poisoned] == [("skipped", False)]
     assert sending_rig.states(campaign) == ["queued", "skipped"]
 
 

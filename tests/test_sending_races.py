@@ -120,6 +120,31 @@ def test_a_contact_somebody_holds_for_long_costs_the_lane_a_second_not_its_lease
     assert lane.failures == 0
 
 
+def test_a_commit_in_doubt_is_undone_as_soon_as_the_database_is_back(carrier, monkeypatch):
+    seen, url = carrier
+    campaign = sending_rig.campaign(1)
+    GatewayAccount.objects.update(base_url=url)
+    submit, undo, away = batch.submit, batch.undo, [1, 1]
+
+    def in_doubt(work):
+        submit(work)
+        raise Error("the connection was lost at the commit")
+
+    def at_last(together, *, rows):
+        if away:
+            away.pop()
+            raise Error("the database is starting up")
+        undo(together, rows=rows)
+
+    monkeypatch.setattr(batch, "submit", in_doubt)
+    monkeypatch.setattr(batch, "undo", at_last)
+    with pytest.raises(Error, match="at the commit"):
+        turn()
+
+    assert seen == []
+    assert sending_rig.states(campaign) == ["queued"]
+
+
 def test_an_opt_out_the_carrier_holds_is_mirrored_though_the_contact_is_held_for_long():
     campaign = sending_rig.campaign(1)
     submitted = sending_rig.submit(campaign.sender)

@@ -435,9 +435,25 @@ def test_a_row_with_an_open_outcome_is_parked_when_its_tries_are_used_up():
     assert sending_rig.states(campaign) == ["parked"]
 
 
+def test_refusals_of_the_gateway_are_no_deaths_of_a_worker():
+    campaign = sending_rig.campaign(1)
+    OutboundMessage.objects.update(attempts=recording.MOST_ATTEMPTS - 1)
+    Lane.objects.update(failures=lanes.FAILURES)
+    assert sending_rig.submit(campaign.sender)[2] is not None
+
+
+def test_a_worker_that_lived_to_record_a_row_was_not_ended_by_it():
+    campaign = sending_rig.campaign(1)
+    OutboundMessage.objects.update(deaths=batch.MOST_DEATHS - 1)
+    Lane.objects.update(failures=lanes.FAILURES)
+    refusal = errors.Throttled("429", "slow down", retry_after=7)
+    sending_rig.record(*sending_rig.submit(campaign.sender), outcome="again", error=refusal)
+    assert OutboundMessage.objects.values_list("state", "deaths").get() == ("queued", 0)
+
+
 def test_a_row_with_an_open_outcome_that_kills_its_worker_is_parked():
     campaign = with_open_outcome()
-    OutboundMessage.objects.update(attempts=batch.MOST_ATTEMPTS)
+    OutboundMessage.objects.update(deaths=batch.MOST_DEATHS)
     Lane.objects.update(failures=lanes.FAILURES)
     batch.read(sending_rig.win(campaign.sender))
     assert sending_rig.states(campaign) == ["parked"]

@@ -94,7 +94,8 @@ class OutboundMessage(PublicIdModel):
 
     token = models.UUIDField(null=True)  # the lane's token under which it was submitted
     submit_no = models.PositiveSmallIntegerField(default=0)
-    attempts = models.PositiveSmallIntegerField(default=0)
+    attempts = models.PositiveSmallIntegerField(default=0)  # that the gateway surely did not take
+    deaths = models.SmallIntegerField(default=0, db_default=0)  # of workers that had it alone in hand
     submitted_at = models.DateTimeField(null=True)
     gateway_id = models.CharField(max_length=128, blank=True)
     outcome_open = models.BooleanField(default=False)
