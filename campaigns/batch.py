@@ -19,10 +19,9 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
-from django.db.models import F
 from django.utils import timezone
 
-from campaigns import allowances, due_rows, eligibility, lanes, preference_links, rendering, states
+from campaigns import allowances, careful, due_rows, eligibility, lanes, preference_links, rendering, states
 from campaigns.models import (
     Campaign,
     GatewayAccount,
@@ -41,7 +40,6 @@ MOST = 200  # rows of one batch
 # The same where the gateway can say of each message whether it has it: there a dead worker's rows are settled by
 # asking, however many they are.
 MOST_WITH_LOOKUP = 500
-MOST_DEATHS = 3  # of workers, by one row
 
 
 @dataclass(slots=True)
@@ -154,8 +152,8 @@ def read(together: Sequence[lanes.Won], *, most: int = MOST_WITH_LOOKUP, at_leas
     rows = _rows(due_rows.ids(limits, list(campaigns)))
     failpoints.hit("batch.read")
     batch = Batch(together=together, senders=senders, rows=rows, campaigns=campaigns)
-    if any(won.is_careful for won in together):
-        _count_death(batch)
+    poisoned = careful.count(together, batch.rows)
+    batch.rows = [row for row in batch.rows if row.id not in poisoned]
     for row in batch.rows:
         _render(row, batch)
     failpoints.hit("batch.rendered")
@@ -194,33 +192,6 @@ def _people(ids: Collection[int]) -> dict[int, list[Any]]:
 
 _CONTACT = _OWN.index("contact_id")
 _NOBODY: list[Any] = [None] * len(eligibility.PERSON_FIELDS)
-
-
-def _count_death(batch: Batch) -> None:
-    """Careful mode: counted before the row can end its worker again, taken back where the worker lives on."""
-    poisoned = []
-    careful = {won.lane_id for won in batch.together if won.is_careful}
-    waiting = OutboundMessage.objects.filter(state=OutboundState.QUEUED)
-    for row in (row for row in batch.rows if row.lane_id in careful):
-        waiting.filter(pk=row.id).update(deaths=row.deaths + 1)
-        if row.deaths >= MOST_DEATHS:
-            poisoned.append(row.id)
-    if poisoned:
-        given_up = waiting.filter(pk__in=poisoned)
-        given_up.filter(outcome_open=False).update(
-            state=OutboundState.SKIPPED, code="POISON", final_at=clock.database_now()
-        )
-        given_up.filter(outcome_open=True).update(state=OutboundState.PARKED, code="POISON")
-        batch.rows = [row for row in batch.rows if row.id not in poisoned]
-
-
-def forgive(together: Sequence[lanes.Won], rows: Collection[Row]) -> None:
-    """Whoever held these lives: what was counted first was no death."""
-    careful = {won.lane_id for won in together if won.is_careful}
-    ids = [row.id for row in rows if row.lane_id in careful]
-    if ids:
-        counted = OutboundMessage.objects.filter(pk__in=ids, state=OutboundState.QUEUED, deaths__gt=0)
-        counted.update(deaths=F("deaths") - 1)
 
 
 def _render(row: Row, batch: Batch) -> None:
@@ -333,7 +304,7 @@ def undo(together: Sequence[lanes.Won], *, rows: Sequence[Row] = ()) -> None:
         committed = set(ours.values_list("pk", flat=True)) if counted else ()
         ours.update(state=OutboundState.QUEUED)
         allowances.give_back(row for row in counted if row.id in committed)
-        forgive(together, rows)
+        careful.forgive(together, rows)
 
 
 def _lock_contacts(rows: Sequence[Row]) -> set[int]:

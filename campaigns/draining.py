@@ -18,7 +18,7 @@ import uvloop
 from django.conf import settings
 from django.db import Error, connection
 
-from campaigns import accounts, batch, budgets, circuit, lanes, pulse, recording, restoring, seats
+from campaigns import accounts, batch, budgets, careful, circuit, lanes, pulse, recording, restoring, seats
 from campaigns.models import GatewayAccount
 from campaigns.times import TIMES
 from smsdesk import clock, clusters, processes
@@ -255,7 +255,7 @@ class _Desk:
                 work = batch.read(together, most=self._appetites[account_id].most, at_least=looked_at)
                 gateway = self._connected(work)
                 if gateway is None:
-                    batch.forgive(together, work.rows)
+                    careful.forgive(together, work.rows)
                     return
                 submitted = batch.submit(work) if work.rows else None
                 if submitted is not None or not work.rows or work.is_lost or work.goes_alone:
@@ -271,7 +271,7 @@ class _Desk:
             recording.insist(lambda: batch.undo(together, rows=rows))
             raise
         if submitted is None:
-            batch.forgive(together, work.rows)
+            careful.forgive(together, work.rows)
             circuit.release(together[0])
             lanes.slow(together, seconds=0.0)
             budgets.pause_spent(work.spent)

@@ -12,6 +12,7 @@ from django_q.models import OrmQ
 from campaigns import (
     accounts,
     batch,
+    careful,
     draining,
     lanes,
     lifecycle,
@@ -444,7 +445,7 @@ def test_refusals_of_the_gateway_are_no_deaths_of_a_worker():
 
 def test_a_worker_that_lived_to_record_a_row_was_not_ended_by_it():
     campaign = sending_rig.campaign(1)
-    OutboundMessage.objects.update(deaths=batch.MOST_DEATHS - 1)
+    OutboundMessage.objects.update(deaths=careful.MOST_DEATHS - 1)
     Lane.objects.update(failures=lanes.FAILURES)
     refusal = errors.Throttled("429", "slow down", retry_after=7)
     sending_rig.record(*sending_rig.submit(campaign.sender), outcome="again", error=refusal)
@@ -453,7 +454,7 @@ def test_a_worker_that_lived_to_record_a_row_was_not_ended_by_it():
 
 def test_a_row_with_an_open_outcome_that_kills_its_worker_is_parked():
     campaign = with_open_outcome()
-    OutboundMessage.objects.update(deaths=batch.MOST_DEATHS)
+    OutboundMessage.objects.update(deaths=careful.MOST_DEATHS)
     Lane.objects.update(failures=lanes.FAILURES)
     batch.read(sending_rig.win(campaign.sender))
     assert sending_rig.states(campaign) == ["parked"]
