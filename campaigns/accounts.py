@@ -8,7 +8,7 @@ from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser
 
 from campaigns.models import GatewayAccount, MessageInMotion, OutboundState, Sender
-from smsdesk import sealing
+from smsdesk import clock, sealing
 from smsdesk.gateways import registry
 from smsdesk.gateways.contract import AccountSettings, Gateway
 
@@ -22,8 +22,11 @@ def store_credentials(account: GatewayAccount, values: Mapping[str, str]) -> Non
     """Replace the sealed credentials; an empty value keeps the one that is stored."""
     stored = credentials(account)
     merged = {**stored, **{name: value for name, value in values.items() if value}}
+    keys = [field.name for field in registry.credential_fields(account.kind) if field.may_open_another]
+    if any(name in stored and merged[name] != stored[name] for name in keys):
+        account.key_changed_at = clock.database_now()
     account.credentials = sealing.seal(merged, bound_to=account.public_id.hex)
-    GatewayAccount.objects.filter(pk=account.pk).update(credentials=account.credentials)
+    account.save(update_fields=["credentials", "key_changed_at"])
 
 
 def credentials(account: GatewayAccount) -> dict[str, str]:

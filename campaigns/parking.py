@@ -189,6 +189,8 @@ def _lookups(known: dict[str, object]) -> str:
     parts = [f"{asked} times, it named no such message" if asked else "never with an answer"]
     if last is not None:
         parts.append(f"last at {_when(last)}")
+    if known.get("another_key"):
+        parts.append("with a newer key, perhaps of another account, which proves nothing")
     if failed:
         parts.append(f"{failed} times in vain ({known.get('lookup_error', '')})")
     return ", ".join(parts)

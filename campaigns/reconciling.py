@@ -8,6 +8,7 @@ import asyncio
 import math
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
 
@@ -17,6 +18,7 @@ from django.db import DatabaseError, connection, transaction
 
 from campaigns import accounts, lanes, receipts, states, uncertainty
 from campaigns.models import GatewayAccount, OutboundMessage, OutboundState
+from campaigns.times import TIMES
 from campaigns.uncertainty import Step
 from smsdesk import bulk_sql, clock, failpoints
 from smsdesk.gateways import client, registry
@@ -106,7 +108,19 @@ def _settle(account: GatewayAccount, rows: Sequence[OutboundMessage]) -> None:
         elif not receipts.prove(row.pk, receipt, account=account, submit_no=row.submit_no, now=now):
             # Somebody was faster, or the id is another row's: not the same as never seen.
             _in_vain([row], can=can, code="id_taken")
-    _move(unseen, can=can, was_asked=True)
+    elsewhere = [row for row in unseen if _is_of_former_key(row, account)]
+    for row in elsewhere:
+        row.evidence = {**(row.evidence or {}), "another_key": True}
+    _move([row for row in unseen if row not in elsewhere], can=can, was_asked=True)
+    _move(elsewhere, can=replace(can, tier="C", lookup="proof"), was_asked=True)
+
+
+def _is_of_former_key(row: OutboundMessage, account: GatewayAccount) -> bool:
+    """Whether it went, or may have gone, with another key than the one that asks now."""
+    if account.key_changed_at is None or row.submitted_at is None:
+        return False
+    # Who has a batch in hand sends it with the key it was read with.
+    return row.submitted_at < account.key_changed_at + timedelta(seconds=TIMES.lapse)
 
 
 def _may_ask(account: GatewayAccount, *, can: Capabilities, requests: int) -> bool:

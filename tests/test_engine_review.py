@@ -162,6 +162,24 @@ def test_an_account_sid_is_not_exchanged_while_an_outcome_is_not_known(client):
 
 
 @pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(("is_exchanged", "state"), [(False, "queued"), (True, "parked")])
+def test_a_key_of_perhaps_another_account_never_saw_nothing(logs, is_exchanged, state):
+    address = f"http://127.0.0.1:{logs.server_port}"
+    account = factories.account(credentials=world.CREDENTIALS["infobip"], base_url=address)
+    sender = factories.sender(account=account)
+    notice(sender)
+    lose(sender)
+    OutboundMessage.objects.update(submitted_at=timezone.now() - timedelta(minutes=5))
+    if is_exchanged:
+        accounts.store_credentials(account, {"api_key": "of-a-sub-account"})
+    accounts.store_credentials(account, {"api_key": accounts.credentials(account)["api_key"]})  # typed once more
+
+    reconciling.reconcile()
+
+    assert OutboundMessage.objects.get().state == state
+
+
+@pytest.mark.django_db(transaction=True)
 def test_lookups_that_hang_keep_nobody_for_longer_than_they_may(logs, settings, tmp_path):
     settings.DATA_DIR, settings.TIME_SCALE = tmp_path / "host", 0.1
     logs.hangs = True

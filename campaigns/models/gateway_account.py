@@ -39,6 +39,8 @@ class GatewayAccount(PublicIdModel):
         max_length=200, validators=[check_address], help_text="The provider's address, or the simulator's."
     )
     credentials = models.TextField(blank=True, editable=False)  # sealed JSON (`smsdesk/sealing.py`)
+    # The key is another one since then, perhaps of another account: it cannot say what the former one never saw.
+    key_changed_at = models.DateTimeField(null=True, editable=False)
     hook_secret = models.CharField(max_length=64, default=new_hook_secret, editable=False)
     is_simulator = models.BooleanField(default=False)
     max_calls = models.PositiveSmallIntegerField(default=50, help_text="Calls open at once, per worker thread.")

@@ -38,6 +38,7 @@ class CredentialField:
     required: bool = True
     help: str = ""
     names_account: bool = False  # at the provider: with another one, another account is asked
+    may_open_another: bool = False  # account than the one before it did, and nobody can see that
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,7 +38,7 @@ class Infobip(contract.Gateway):
         max_characters=4000,
     )
     credential_fields = (
-        contract.CredentialField("api_key", "API key", secret=True),
+        contract.CredentialField("api_key", "API key", secret=True, may_open_another=True),
         contract.CredentialField(
             "hook_user",
             "Webhook user",
