@@ -136,8 +136,16 @@ class Submitted:
 # --- 1 read ---------------------------------------------------------------------------------------------
 
 
-def read(together: Sequence[lanes.Won], *, most: int = MOST_WITH_LOOKUP, at_least: int = 1) -> Batch:
+def read(
+    together: Sequence[lanes.Won],
+    *,
+    most: int = MOST_WITH_LOOKUP,
+    at_least: int = 1,
+    beside_urgent: int = MOST_WITH_LOOKUP,
+) -> Batch:
     """The lanes' most urgent due rows, rendered: about what each may send in one second, `most` on one lane.
+
+    Whoever goes before campaigns takes `beside_urgent` of their rows along.
 
     `at_least` so many of a lane are looked at, though fewer may leave: those before them may all have to wait.
     """
@@ -149,7 +157,7 @@ def read(together: Sequence[lanes.Won], *, most: int = MOST_WITH_LOOKUP, at_leas
         won.lane_id: 1 if won.is_careful or won.is_probe else max(at_least, min(most, int(won.rate)))
         for won in together
     }
-    rows = _rows(due_rows.ids(limits, list(campaigns)))
+    rows = _rows(due_rows.ids(limits, list(campaigns), beside_urgent=beside_urgent))
     failpoints.hit("batch.read")
     batch = Batch(together=together, senders=senders, rows=rows, campaigns=campaigns)
     poisoned = careful.count(together, batch.rows)

@@ -6,8 +6,6 @@ A death is counted before the row can end its worker again, and taken back where
 from collections.abc import Collection, Sequence
 from typing import Protocol
 
-from django.db.models import F
-
 from campaigns import lanes
 from campaigns.models import OutboundMessage, OutboundState
 from smsdesk import clock
@@ -42,9 +40,9 @@ def count(together: Sequence[lanes.Won], rows: Collection[Row]) -> set[int]:
 
 def forgive(together: Sequence[lanes.Won], rows: Collection[Row]) -> None:
     """Whoever held these lives: what was counted first was no death."""
-    if ids := [row.id for row in _of_careful(together, rows)]:
-        counted = OutboundMessage.objects.filter(pk__in=ids, state=OutboundState.QUEUED, deaths__gt=0)
-        counted.update(deaths=F("deaths") - 1)
+    for row in _of_careful(together, rows):
+        counted = OutboundMessage.objects.filter(pk=row.id, state=OutboundState.QUEUED, deaths=row.deaths + 1)
+        counted.update(deaths=row.deaths)
 
 
 def _of_careful(together: Sequence[lanes.Won], rows: Collection[Row]) -> list[Row]:

@@ -10,7 +10,6 @@ import threading
 import time
 from collections import defaultdict, deque
 from collections.abc import Callable, Sequence
-from datetime import timedelta
 
 import aiohttp
 import structlog
@@ -18,14 +17,13 @@ import uvloop
 from django.conf import settings
 from django.db import Error, connection
 
-from campaigns import accounts, batch, budgets, careful, circuit, lanes, pulse, recording, restoring, seats
+from campaigns import accounts, batch, budgets, careful, circuit, lanes, places, pulse, recording, restoring, seats
 from campaigns.models import GatewayAccount
 from campaigns.times import TIMES
 from smsdesk import clock, clusters, processes
 from smsdesk.gateways import client
 from smsdesk.gateways.contract import Gateway, SubmitBatch, SubmitResult
 from smsdesk.gateways.errors import ErrorClass, GatewayError, Unreachable
-from smsdesk.models import Heartbeat
 
 log = structlog.get_logger(__name__)
 
@@ -33,6 +31,7 @@ LOOK_AGAIN = 1.0  # seconds at most between two looks for work
 LEAST = 5  # rows of a batch, however slow the gateway
 BUSY = 0.7  # seconds of our own work after which a batch of more than FEW rows was too large
 FEW = 50
+SOON = 0.15  # seconds of our own work by which campaigns may hold up an answer that leaves in one batch with them
 SEARCH = 1.0  # seconds a lane is searched for somebody who may leave, before others get their turn
 CROWDED = 0.1  # seconds to wait where all that could be sent is of accounts that have their share of threads
 # Seconds before its end in which a drain calls its successor, while it goes on: a cluster looks for tasks once a
@@ -64,18 +63,19 @@ class Stop:
         self._asked.wait(max(0.0, min(seconds, self._until - time.monotonic())))
 
 
-def drain(*, relieve: Callable[[], None], seconds: float | None = None) -> bool:
-    """Send for a while. False when enough other processes do already. Heartbeats and heals meanwhile.
+def drain(*, relieve: Callable[[], bool], seconds: float | None = None) -> bool:
+    """Send for a while, heartbeat and heal meanwhile; at once over where enough other processes do.
 
-    `relieve` wakes a successor; it is called once, shortly before time is up, when this process's place is free.
+    `relieve` wakes a successor where there is something for it, and says whether; it is asked shortly before time
+    is up, when this process's place is free. True: we have sent, and nobody was called.
     """
-    if not _sign_on():
+    if not places.take():
         return False
     if not restoring.check():
-        _sign_off()
+        places.leave()
         return False
     stop = Stop(TIMES.drain if seconds is None else seconds)
-    is_leaving = False
+    is_leaving = is_relieved = False
     failures: deque[BaseException] = deque()
     shared = seats.Seats(settings.SENDING_THREADS)
     threads = [
@@ -91,11 +91,10 @@ def drain(*, relieve: Callable[[], None], seconds: float | None = None) -> bool:
             while not stop():
                 try:
                     if not is_leaving and stop.is_near():
+                        places.give_on()
+                        is_relieved = relieve()
                         is_leaving = True
-                        _sign_off()
-                        relieve()
-                    elif not is_leaving:
-                        _beat()
+                    places.beat(is_leaving=is_leaving)
                     if clusters.is_stopping() or not restoring.check():
                         stop.ask()
                 except Error as trouble:
@@ -106,33 +105,10 @@ def drain(*, relieve: Callable[[], None], seconds: float | None = None) -> bool:
             stop.ask()
             for thread in threads:
                 thread.join()
-            _sign_off()
+            places.leave()
     if failures:
         raise failures[0]
-    return True
-
-
-def _name() -> str:
-    return f"drain:{processes.identity()}"
-
-
-def _sign_on() -> bool:
-    """On each host drains leave one worker free, for imports and the clock."""
-    fresh = clock.database_now() - timedelta(seconds=5)
-    here = _name().rsplit(":", 2)[0] + ":"
-    others = Heartbeat.objects.filter(name__startswith=here, beat_at__gt=fresh).exclude(name=_name())
-    if others.count() >= max(1, settings.WORKERS - 1):
-        return False
-    _beat()
-    return True
-
-
-def _sign_off() -> None:
-    Heartbeat.objects.filter(name=_name()).delete()
-
-
-def _beat() -> None:
-    Heartbeat.objects.update_or_create(name=_name(), defaults={"beat_at": clock.database_now()})
+    return not is_relieved
 
 
 def _heal(stop: Stop) -> None:
@@ -193,9 +169,20 @@ class Appetite:
 
     def __init__(self) -> None:
         self.most = batch.MOST_WITH_LOOKUP
+        self._seconds = 0.0  # of our own work, for a row
+
+    @property
+    def beside_urgent(self) -> int:
+        """Rows of campaigns that go along with somebody who waits for an answer.
+
+        By time, not by number: a gateway that is far away is not fed by handfuls where answers trickle.
+        """
+        return max(FEW, int(SOON / self._seconds)) if self._seconds else self.most
 
     def learn(self, results: Sequence[SubmitResult], *, busy: float = 0.0) -> None:
         """`busy`: seconds that reading, judging and recording took, which shrink with the batch."""
+        if results:
+            self._seconds = (self._seconds + busy / len(results)) / (2 if self._seconds else 1)
         late = sum(r.error is not None and r.error.error_class is ErrorClass.NOTHING_WRITTEN for r in results)
         if late:
             self.most = max(LEAST, len(results) - late)
@@ -252,7 +239,10 @@ class _Desk:
         work: batch.Batch | None = None
         try:
             while True:
-                work = batch.read(together, most=self._appetites[account_id].most, at_least=looked_at)
+                appetite = self._appetites[account_id]
+                work = batch.read(
+                    together, most=appetite.most, at_least=looked_at, beside_urgent=appetite.beside_urgent
+                )
                 gateway = self._connected(work)
                 if gateway is None:
                     careful.forgive(together, work.rows)

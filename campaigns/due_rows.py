@@ -10,9 +10,6 @@ from campaigns import allowances, lanes, sender_choice
 from campaigns.models import Priority
 
 MOST_CAMPAIGNS = 50  # whose rows are read for one batch
-# Rows of campaigns in a batch that begins with somebody who waits for an answer: it shall be over soon. None at all
-# would let a steady trickle of answers hold a campaign up for ever.
-BESIDE_URGENT = 50
 
 
 def campaigns(together: Sequence[lanes.Won], *, is_capped: bool) -> list[int]:
@@ -40,11 +37,12 @@ def campaigns(together: Sequence[lanes.Won], *, is_capped: bool) -> list[int]:
         return [row[0] for row in cursor.fetchall()]
 
 
-def ids(limits: Mapping[int, int], campaign_ids: Sequence[int]) -> list[int]:
+def ids(limits: Mapping[int, int], campaign_ids: Sequence[int], *, beside_urgent: int) -> list[int]:
     """Ids by lane and priority, so many of each lane; each branch is one short index scan.
 
     Campaigns take turns, row by row: a large one that began first does not keep a small one waiting. What goes
-    before campaigns takes few of them along.
+    before campaigns takes `beside_urgent` of their rows along, over all lanes: that batch shall be over soon. None
+    at all would let a steady trickle of answers hold a campaign up for ever.
     """
     statement, parameters = (_of_one if len(limits) == 1 else _of_many)(limits, campaign_ids)
     with connection.cursor() as cursor:
@@ -52,14 +50,12 @@ def ids(limits: Mapping[int, int], campaign_ids: Sequence[int]) -> list[int]:
         found = cursor.fetchall()
     chosen: list[int] = []
     taken: Counter[int] = Counter()
-    urgent: Counter[int] = Counter()
+    urgent = 0
     for message_id, lane_id, priority in found:
-        most = limits[lane_id]
-        if priority < Priority.CAMPAIGN:
-            urgent[lane_id] += 1
-        elif urgent[lane_id]:
-            most = min(most, urgent[lane_id] + BESIDE_URGENT)
-        if taken[lane_id] < most:
+        urgent += priority < Priority.CAMPAIGN
+        if urgent and len(chosen) >= urgent + beside_urgent:
+            break
+        if taken[lane_id] < limits[lane_id]:
             taken[lane_id] += 1
             chosen.append(message_id)
     return chosen

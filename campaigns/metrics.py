@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from django.db import DatabaseError, InterfaceError, connection
 
-from campaigns import vital_signs
+from campaigns import places, vital_signs
 from campaigns.models import Priority
 from campaigns.vital_signs import Signs
 from smsdesk import measures, spool
@@ -70,7 +70,7 @@ def _signs(signs: Signs) -> Iterator[str]:
         _by("event", signs.counted_today),
     )  # fmt: skip
     beats = {
-        name.rsplit(":", 1)[0] if name.startswith("drain:") else name: at for name, at in signs.heartbeats.items()
+        name.rsplit(":", 1)[0] if places.is_of_drain(name) else name: at for name, at in signs.heartbeats.items()
     }
     yield from _metric(
         "heartbeat_age_seconds", "gauge", "Since a worker last showed progress.",

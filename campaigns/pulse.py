@@ -6,7 +6,7 @@ from collections.abc import Callable
 import structlog
 from django.db import Error, connection
 
-from campaigns import counting, lifecycle, reaping, receipts, reconciling, restoring, strikes
+from campaigns import counting, lifecycle, places, reaping, receipts, reconciling, restoring, strikes
 from campaigns.models import Lane
 from campaigns.times import TIMES
 from contacts import tasks as contact_tasks
@@ -94,7 +94,7 @@ def abandon_dead_workers() -> None:
     for holder in holders:
         if processes.is_gone(holder):
             reaping.abandon(holder)
-    for name in Heartbeat.objects.filter(name__startswith="drain:").values_list("name", flat=True):
+    for name in filter(places.is_of_drain, Heartbeat.objects.values_list("name", flat=True)):
         # What woke a drain died with it; whoever takes its heartbeat away wakes the next one.
-        if processes.is_gone(name.removeprefix("drain:")) and Heartbeat.objects.filter(name=name).delete()[0]:
+        if processes.is_gone(places.holder(name)) and Heartbeat.objects.filter(name=name).delete()[0]:
             wakeups.wake("campaigns.tasks.tick")

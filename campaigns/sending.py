@@ -10,7 +10,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Q
 
-from campaigns import lanes
+from campaigns import lanes, places
 from campaigns.models import (
     Lane,
     MessageKind,
@@ -25,7 +25,7 @@ from contacts.models import Brand, Contact, Purpose, Suppression
 from contacts.standing import EVERY
 from smsdesk import clock, sms_text, wakeups
 from smsdesk.errors import Invalid, WrongState
-from smsdesk.models import ApiKey, Heartbeat
+from smsdesk.models import ApiKey
 
 MAX_CHARACTERS = 1600
 OPTED_OUT = "OPTED_OUT"  # why what waited for a person was cancelled
@@ -97,9 +97,14 @@ def lane_of(sender: Sender, *, contact_id: int) -> Lane:
 def wake() -> None:
     """Make sure somebody sends soon. A running drain looks by itself each second and needs no task.
 
-    Asked after the commit: a drain that ends now either still finds the row, or is gone for `_live_drains` too.
+    Asked after the commit: a drain that ends now either still finds the row, or is gone for `places` too.
     """
     transaction.on_commit(_wake_one, robust=True)
+
+
+def wake_another() -> None:
+    """In the place of one that leaves, whoever sends beside it."""
+    transaction.on_commit(_wake, robust=True)
 
 
 def wake_all() -> None:
@@ -108,18 +113,17 @@ def wake_all() -> None:
 
 
 def _wake_one() -> None:
-    if not _live_drains():
-        wakeups.wake("campaigns.tasks.drain")
+    if not places.sending():
+        _wake()
 
 
 def _wake_rest() -> None:
-    for _ in range(max(1, settings.WORKERS - 1) - _live_drains()):
-        wakeups.wake("campaigns.tasks.drain")
+    for _ in range(max(1, settings.WORKERS - 1) - places.staying()):
+        _wake()
 
 
-def _live_drains() -> int:
-    fresh = clock.database_now() - timedelta(seconds=3)
-    return Heartbeat.objects.filter(name__startswith="drain:", beat_at__gt=fresh).count()
+def _wake() -> None:
+    wakeups.wake("campaigns.tasks.drain")
 
 
 def cancel_opted_out(

@@ -13,7 +13,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 
-from campaigns import diagnosis, vital_signs
+from campaigns import diagnosis, places, vital_signs
 from campaigns.models import Priority
 from campaigns.vital_signs import Signs
 from smsdesk import dashboard
@@ -61,7 +61,7 @@ def status(_moment: Moment) -> Iterable[Link]:
 def _lines(signs: Signs) -> Iterable[Line]:
     beat, duration = signs.newest_beat, diagnosis.duration
     yield Line("Last sign of a worker", f"{duration(signs.age(beat))} ago" if beat else "never", "under 2 minutes")
-    drains = sum(name.startswith("drain:") for name in signs.heartbeats)
+    drains = sum(map(places.is_of_drain, signs.heartbeats))
     yield Line("Workers sending now", f"{drains:,}", "0 while nothing is due")
     for priority in Priority:
         due = signs.due[priority]

@@ -7,8 +7,8 @@ from smsdesk.models import Heartbeat
 
 
 def drain() -> None:
-    """Send for 20 s; wake a successor shortly before, and at the end once more if there is still something due."""
-    if draining.drain(relieve=wake_if_due):
+    """Send for 20 s; wake a successor shortly before, or at the end, if there is something due."""
+    if draining.drain(relieve=relieve):
         wake_if_due()
 
 
@@ -22,9 +22,24 @@ def tick() -> None:
 
 def wake_if_due() -> None:
     """A drain, where rows are due and the drains that run are not enough."""
-    now = clock.database_now()
-    single = MessageInMotion.objects.filter(state=OutboundState.QUEUED, campaign=None, due_at__lte=now)
-    if Campaign.objects.filter(state=CampaignState.SENDING).exists():
+    if _is_any_sending():
         sending.wake_all()
-    elif single.exists():
+    elif _is_single_due():
         sending.wake()
+
+
+def relieve() -> bool:
+    """A drain that leaves soon calls the next one; False where nothing is due."""
+    if not _is_any_sending() and not _is_single_due():
+        return False
+    sending.wake_another()
+    return True
+
+
+def _is_any_sending() -> bool:
+    return Campaign.objects.filter(state=CampaignState.SENDING).exists()
+
+
+def _is_single_due() -> bool:
+    queued = MessageInMotion.objects.filter(state=OutboundState.QUEUED, campaign=None)
+    return queued.filter(due_at__lte=clock.database_now()).exists()

@@ -173,11 +173,11 @@ def run_prepared(statements: Sequence[tuple[str, Sequence[Any]]]) -> list[list[t
     try:
         return _run_prepared(statements)
     except DatabaseError as problem:
-        if connection.in_atomic_block or getattr(problem.__cause__, "sqlstate", "") not in _STALE:
+        if getattr(problem.__cause__, "sqlstate", "") not in _STALE:
             raise
-    _plans.pop(connection.connection, None)
-    with connection.wrap_database_errors:
-        connection.connection.execute("DEALLOCATE ALL")
+        _plans.pop(connection.connection, None)  # whoever comes next makes them anew
+        if connection.in_atomic_block:
+            raise
     return _run_prepared(statements)
 
 
@@ -200,13 +200,14 @@ def _prepared(sql: str) -> str:
     plans = _plans.setdefault(session, {})
     if sql not in plans:
         name = f"desk_{hashlib.sha256(sql.encode()).hexdigest()[:24]}"
-        # One that was broken off may have made it all the same.
-        known = session.execute("SELECT 1 FROM pg_prepared_statements WHERE name = %s", [name]).fetchone()
-        if known is None:
-            numbers = count(1)
-            parts = sql.split("%s")
-            numbered = "".join(part + f"${next(numbers)}" for part in parts[:-1]) + parts[-1]
-            session.execute(f"PREPARE {name} AS {numbered}")
+        # One that went stale, or was broken off when it had been made.
+        if session.execute("SELECT 1 FROM pg_prepared_statements WHERE name = %s", [name]).fetchone():
+            session.execute(f"DEALLOCATE {name}")
+        numbers = count(1)
+        parts = sql.split("%s")
+        session.execute(
+            f"PREPARE {name} AS {''.join(part + f'${next(numbers)}' for part in parts[:-1])}{parts[-1]}"
+        )
         plans[sql] = name
     return plans[sql]
 

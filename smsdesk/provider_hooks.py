@@ -60,7 +60,11 @@ class ProviderHooksMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         found = ADDRESS.resolve(request.path_info[1:])
-        return self.get_response(request) if found is None else hook(request, **found.kwargs)
+        if found is None:
+            return self.get_response(request)
+        answer = hook(request, **found.kwargs)
+        answer["Content-Length"] = str(len(answer.content))  # else a proxy that speaks HTTP/1.0 must hang up
+        return answer
 
 
 def _answered(request: HttpRequest, *, account_id: UUID, secret: str, kind: str) -> HttpResponse:

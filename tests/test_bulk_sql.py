@@ -71,7 +71,7 @@ def test_several_prepared_statements_run_in_order_and_see_each_other():
 
 
 @pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite plans what it runs")
-def test_a_connection_that_was_asked_to_prepare_before_we_knew_goes_on_with_what_it_has():
+def test_a_connection_that_has_a_plan_we_do_not_know_of_gets_it_anew():
     ann = factories.contact("+12125550100", name="Ann")
     bulk_sql.run_prepared([named(ann.pk)])
     bulk_sql._plans.clear()

@@ -79,6 +79,11 @@ def test_a_genuine_text_is_stored_once_however_often_it_comes(door, infobip, twi
     assert InboundMessage.objects.count() == 2
 
 
+def test_an_answer_says_how_long_it_is(door, twilio):
+    answer = signed(door, twilio, list(form_of(twilio).items()))
+    assert answer["Content-Length"] == str(len(answer.content))
+
+
 def test_a_text_tampered_with_by_one_byte_is_refused(door, twilio):
     genuine = list(form_of(twilio).items())
     for place in range(len(genuine)):

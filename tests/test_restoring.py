@@ -118,7 +118,7 @@ def test_no_lane_is_won_and_no_batch_submitted_while_it_is_held():
     assert lanes.earliest() is None
     assert lanes.win([other.sender.lanes.get().pk]) == []
     assert batch.submit(work) is None
-    assert not draining.drain(seconds=5, relieve=tasks.wake_if_due)
+    assert not draining.drain(seconds=5, relieve=tasks.relieve)
     assert sending_rig.states(campaign) == sending_rig.states(other) == ["queued"]
 
 

@@ -452,6 +452,16 @@ def test_a_worker_that_lived_to_record_a_row_was_not_ended_by_it():
     assert OutboundMessage.objects.values_list("state", "deaths").get() == ("queued", 0)
 
 
+def test_an_undo_that_is_done_twice_takes_back_one_death():
+    campaign = sending_rig.campaign(1)
+    OutboundMessage.objects.update(deaths=2)
+    Lane.objects.update(failures=lanes.FAILURES)
+    won, work, _ = sending_rig.submit(campaign.sender)
+    batch.undo(won, rows=work.rows)
+    batch.undo(won, rows=work.rows)
+    assert OutboundMessage.objects.values_list("state", "deaths").get() == ("queued", 2)
+
+
 def test_a_row_with_an_open_outcome_that_kills_its_worker_is_parked():
     campaign = with_open_outcome()
     OutboundMessage.objects.update(deaths=careful.MOST_DEATHS)

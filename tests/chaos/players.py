@@ -110,7 +110,7 @@ def work(spec: str, journal: Path, *, ahead: timedelta | None = None) -> None:
         settings.SENDING_THREADS = 1
     with time_machine.travel(timezone.now() + ahead, tick=True) if ahead else contextlib.nullcontext():
         while True:
-            draining.drain(seconds=5.0, relieve=lambda: None)
+            draining.drain(seconds=5.0, relieve=lambda: False)
 
 
 class _Server(socketserver.ThreadingMixIn, WSGIServer):
