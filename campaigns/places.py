@@ -7,7 +7,7 @@ may be one more. Each drain says every second that it is alive.
 from datetime import timedelta
 
 from django.conf import settings
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from smsdesk import clock, processes
 from smsdesk.models import Heartbeat
@@ -17,13 +17,15 @@ STAYS, LEAVES = "drain:", "leaving:"  # what its heartbeat's name begins with
 
 def take() -> bool:
     """False where this host has as many drains as it may have."""
-    fresh = clock.database_now() - timedelta(seconds=5)
-    here = f"{STAYS}{processes.identity()}".rsplit(":", 2)[0] + ":"
-    others = Heartbeat.objects.filter(name__startswith=here, beat_at__gt=fresh).exclude(name=_name(STAYS))
-    if others.count() >= max(1, settings.WORKERS - 1):
+    if _alive(_here(STAYS), seconds=5).exclude(name=_name(STAYS)).count() >= most():
         return False
     beat()
     return True
+
+
+def most() -> int:
+    """Drains one host may have."""
+    return max(1, int(settings.WORKERS) - 1)
 
 
 def beat(*, is_leaving: bool = False) -> None:
@@ -40,14 +42,14 @@ def leave() -> None:
     Heartbeat.objects.filter(name__in=[_name(STAYS), _name(LEAVES)]).delete()
 
 
-def staying() -> int:
-    """Drains of all hosts that are alive, without those that leave."""
-    return _alive(Q(name__startswith=STAYS))
+def staying_here() -> int:
+    """Drains of this host that are alive, without those that leave. A host that only serves pages has none."""
+    return _alive(_here(STAYS)).count()
 
 
 def sending() -> int:
     """Drains of all hosts that are alive."""
-    return _alive(Q(name__startswith=STAYS) | Q(name__startswith=LEAVES))
+    return _alive(Q(name__startswith=STAYS) | Q(name__startswith=LEAVES)).count()
 
 
 def is_of_drain(name: str) -> bool:
@@ -59,8 +61,12 @@ def holder(name: str) -> str:
     return name.partition(":")[2]
 
 
-def _alive(which: Q) -> int:
-    return Heartbeat.objects.filter(which, beat_at__gt=clock.database_now() - timedelta(seconds=3)).count()
+def _here(kind: str) -> Q:
+    return Q(name__startswith=_name(kind).rsplit(":", 2)[0] + ":")
+
+
+def _alive(which: Q, *, seconds: float = 3) -> "QuerySet[Heartbeat]":
+    return Heartbeat.objects.filter(which, beat_at__gt=clock.database_now() - timedelta(seconds=seconds))
 
 
 def _name(kind: str) -> str:

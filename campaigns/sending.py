@@ -6,7 +6,6 @@ How a queued row leaves stands in `campaigns/batch.py`; which states may follow 
 from collections.abc import Collection
 from datetime import datetime, timedelta
 
-from django.conf import settings
 from django.db import transaction
 from django.db.models import Q
 
@@ -108,7 +107,10 @@ def wake_another() -> None:
 
 
 def wake_all() -> None:
-    """There is much to send: as many drains as one host's workers can spare."""
+    """There is much to send: as many drains as this host's workers can spare, or another's that takes them.
+
+    The tick comes to each host in turn, so all of them have theirs after a few minutes.
+    """
     transaction.on_commit(_wake_rest, robust=True)
 
 
@@ -118,7 +120,7 @@ def _wake_one() -> None:
 
 
 def _wake_rest() -> None:
-    for _ in range(max(1, settings.WORKERS - 1) - places.staying()):
+    for _ in range(places.most() - places.staying_here()):
         _wake()
 
 

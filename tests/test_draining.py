@@ -60,7 +60,7 @@ def test_a_drain_calls_its_successor_while_it_still_sends_and_its_place_is_free_
     calls = []
 
     def relieve() -> bool:
-        calls.append((time.monotonic(), places.staying(), places.sending()))
+        calls.append((time.monotonic(), places.staying_here(), places.sending()))
         return True
 
     begun = time.monotonic()

@@ -12,8 +12,10 @@ from django.utils import timezone
 from django_q.models import OrmQ, Schedule
 from django_q.scheduler import scheduler
 
-from campaigns import tasks
+from campaigns import places, tasks
 from campaigns.models import Campaign, CampaignState
+from smsdesk import clock
+from smsdesk.models import Heartbeat
 from tests import factories, migrated, racing, sending_rig
 from tests.world import ROOT
 
@@ -37,6 +39,19 @@ def test_a_lost_wake_up_is_made_up_for_by_the_next_tick(kind, django_capture_on_
     with django_capture_on_commit_callbacks(execute=True):
         tasks.tick()
     assert set(waiting()) == {DRAIN}
+
+
+@pytest.mark.django_db
+def test_a_host_wakes_its_own_drains_though_another_has_all_of_its(settings, django_capture_on_commit_callbacks):
+    settings.WORKERS = 3
+    sending_rig.campaign(2)
+    now = clock.database_now()
+    Heartbeat.objects.bulk_create([Heartbeat(name=f"drain:elsewhere/1:{n}:1", beat_at=now) for n in (1, 2)])
+    places.beat()
+    OrmQ.objects.all().delete()
+    with django_capture_on_commit_callbacks(execute=True):
+        tasks.wake_if_due()
+    assert waiting() == [DRAIN]
 
 
 @pytest.mark.django_db

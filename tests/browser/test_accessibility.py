@@ -7,9 +7,10 @@ from tests.browser import axe, trouble
 pytestmark = pytest.mark.browser
 
 
-def test_axe_finds_nothing_serious(demo, browser):
+@pytest.mark.parametrize("half", axe.HALVES)
+def test_axe_finds_nothing_serious(demo, browser, half):
     with trouble.of(demo):
-        assert axe.serious(browser, demo, theme="light") == {}
+        assert axe.serious(browser, demo, theme="light", half=half) == {}
 
 
 def test_nothing_is_smaller_than_a_finger_on_the_phone(demo, open_page):

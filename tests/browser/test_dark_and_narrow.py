@@ -7,9 +7,10 @@ from tests.browser import axe, trouble
 pytestmark = pytest.mark.browser
 
 
-def test_axe_finds_nothing_serious_in_the_dark(demo, browser):
+@pytest.mark.parametrize("half", axe.HALVES)
+def test_axe_finds_nothing_serious_in_the_dark(demo, browser, half):
     with trouble.of(demo):
-        assert axe.serious(browser, demo, theme="dark") == {}
+        assert axe.serious(browser, demo, theme="dark", half=half) == {}
 
 
 def test_no_page_is_wider_than_a_phone(demo, open_page):
