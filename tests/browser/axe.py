@@ -17,7 +17,7 @@ HALVES = (0, 1)  # two tests can be run beside each other
 
 
 def serious(browser: Browser, demo: demo_desk.Demo, *, theme: str, half: int) -> dict[str, list[str]]:
-    """By page of every second one, its serious and critical findings with their places; empty where there is none."""
+    """Of every second page its serious and critical findings with their places; empty where there is none."""
     context = demo_desk.context_of(browser, theme=theme)  # not watched: axe itself complains of the policy
     page = context.new_page()
     demo.sign_in(page)

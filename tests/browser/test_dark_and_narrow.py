@@ -20,6 +20,7 @@ def test_no_page_is_wider_than_a_phone(demo, open_page):
     with trouble.of(demo):
         for visit in axe.PAGES:
             visit(page, demo)
+            page.wait_for_load_state()
             width = page.evaluate("document.documentElement.scrollWidth")
             if width > 390:
                 wide[visit.__name__] = width
