@@ -17,7 +17,7 @@ STAYS, LEAVES = "drain:", "leaving:"  # what its heartbeat's name begins with
 
 def take() -> bool:
     """False where this host has as many drains as it may have."""
-    if _alive(_here(STAYS), seconds=5).exclude(name=_name(STAYS)).count() >= most():
+    if _alive(_here(), seconds=5).exclude(name=_name(STAYS)).count() >= most():
         return False
     beat()
     return True
@@ -44,7 +44,7 @@ def leave() -> None:
 
 def staying_here() -> int:
     """Drains of this host that are alive, without those that leave. A host that only serves pages has none."""
-    return _alive(_here(STAYS)).count()
+    return _alive(_here()).count()
 
 
 def sending() -> int:
@@ -61,8 +61,8 @@ def holder(name: str) -> str:
     return name.partition(":")[2]
 
 
-def _here(kind: str) -> Q:
-    return Q(name__startswith=_name(kind).rsplit(":", 2)[0] + ":")
+def _here() -> Q:
+    return Q(name__startswith=_name(STAYS).rsplit(":", 2)[0] + ":")
 
 
 def _alive(which: Q, *, seconds: float = 3) -> "QuerySet[Heartbeat]":

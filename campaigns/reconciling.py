@@ -108,10 +108,13 @@ def _settle(account: GatewayAccount, rows: Sequence[OutboundMessage]) -> None:
         elif not receipts.prove(row.pk, receipt, account=account, submit_no=row.submit_no, now=now):
             # Somebody was faster, or the id is another row's: not the same as never seen.
             _in_vain([row], can=can, code="id_taken")
-    elsewhere = [row for row in unseen if _is_of_former_key(row, account)]
+    here: list[OutboundMessage] = []
+    elsewhere: list[OutboundMessage] = []
+    for row in unseen:
+        (elsewhere if _is_of_former_key(row, account) else here).append(row)
     for row in elsewhere:
         row.evidence = {**(row.evidence or {}), "another_key": True}
-    _move([row for row in unseen if row not in elsewhere], can=can, was_asked=True)
+    _move(here, can=can, was_asked=True)
     _move(elsewhere, can=replace(can, tier="C", lookup="proof"), was_asked=True)
 
 

@@ -109,7 +109,7 @@ def wake_another() -> None:
 def wake_all() -> None:
     """There is much to send: as many drains as this host's workers can spare, or another's that takes them.
 
-    The tick comes to each host in turn, so all of them have theirs after a few minutes.
+    Each tick asks for the host that runs it, so one that has none yet gets its own in time.
     """
     transaction.on_commit(_wake_rest, robust=True)
 

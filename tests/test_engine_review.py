@@ -163,7 +163,7 @@ def test_an_account_sid_is_not_exchanged_while_an_outcome_is_not_known(client):
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize(("is_exchanged", "state"), [(False, "queued"), (True, "parked")])
-def test_a_key_of_perhaps_another_account_never_saw_nothing(logs, is_exchanged, state):
+def test_a_newer_key_that_does_not_know_a_message_proves_nothing(logs, is_exchanged, state):
     address = f"http://127.0.0.1:{logs.server_port}"
     account = factories.account(credentials=world.CREDENTIALS["infobip"], base_url=address)
     sender = factories.sender(account=account)
