@@ -57,10 +57,19 @@ def only_this_machine():
 
 @pytest.fixture(scope="session")
 def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix):
-    """A test is one transaction, which stands idle while inputs are thought up or a machine is busy elsewhere."""
+    """The database of the tests is a copy of one that is migrated already, with more patience.
+
+    A test is one transaction, which stands idle while inputs are thought up or a machine is busy elsewhere.
+    """
     said = settings.DATABASES["default"]
     if said["ENGINE"].endswith("postgresql"):
         said["OPTIONS"]["options"] += " -c idle_in_transaction_session_timeout=120s"
+        said["TEST"]["TEMPLATE"] = migrated.template(os.environ["DATABASE_URL"].rpartition("/")[0])
+        yield
+    else:
+        said["TEST"]["NAME"] = "file:tests?mode=memory&cache=shared"
+        with contextlib.closing(migrated.copy_to_memory(said["TEST"]["NAME"])):
+            yield
 
 
 @pytest.fixture

@@ -29,7 +29,7 @@ from smsdesk import phones
 from smsdesk.management import demo_people, demo_world
 from smsdesk.management.demo_home import Home
 from smsdesk.simulator.accounts import AccountBook
-from tests import judging
+from tests import judging, migrated
 from tests.factories import NOW
 from tests.test_supervisor import is_alive
 from tests.world import ROOT, end, free_port, wait_until
@@ -305,6 +305,7 @@ def test_the_demo_starts_prints_what_works_and_ends_within_ten_seconds(tmp_path)
 
 
 def test_the_demo_survives_its_worker_and_its_own_death(tmp_path):
+    migrated.prepare_demo(tmp_path / "var")
     demo = Running(tmp_path)
     try:
         wait_until(demo.beats, seconds=60, what="the worker's first sign")

@@ -169,7 +169,7 @@ def test_a_refused_receipt_comes_again(tmp_path):
     async def story(rig: Rig) -> None:
         rig.answer_with += [503, 503]
         await rig.infobip(("a", TO))
-        await rig.until(lambda: len(rig.posts) == 4)
+        await rig.until(lambda: len(rig.journal("receipt")) == 4)
         statuses = sorted((line["status"], line["try"]) for line in rig.journal("receipt"))
         assert statuses in ([(200, 1), (200, 3), (503, 1), (503, 2)], [(200, 2), (200, 2), (503, 1), (503, 1)])
         async with rig.http.get("/control/stats") as answer:

@@ -92,12 +92,7 @@ def test_three_clusters_on_one_sqlite_file_make_one_task_of_each_slot_and_meet_n
     path = tmp_path / "desk.sqlite3"
     environment = {**os.environ, "DATABASE_URL": f"sqlite:///{path}", "SMSDESK_DATA": str(tmp_path)}
     environment |= {"DJANGO_SETTINGS_MODULE": "tests.settings", "PYTHONPATH": str(ROOT)}
-
-    def migrate(url: str) -> None:
-        command = [sys.executable, "manage.py", "migrate", "--verbosity", "0"]
-        subprocess.run(command, cwd=ROOT, env={**environment, "DATABASE_URL": url}, check=True)
-
-    migrated.copy_file(path, migrate=migrate)
+    migrated.copy_file(path)
     errors = tmp_path / "errors"
     with errors.open("w") as said:
         clusters = [

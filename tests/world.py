@@ -80,10 +80,10 @@ class World:
     def migrate(self) -> None:
         """Make the desk's database, unless it has been."""
         if self._own_postgres:
-            migrated.create_database(self._own_postgres, migrate=self._migrate)
+            migrated.create_database(self._own_postgres)
         else:
             path = Path(self.environment["DATABASE_URL"].removeprefix("sqlite:///"))
-            migrated.copy_file(path, migrate=self._migrate)
+            migrated.copy_file(path)
 
     def migrate_others(self) -> None:
         """Make a database for other settings than smsdesk's."""
@@ -141,9 +141,6 @@ class World:
         output.close()
         self.processes.append(process)
         return process
-
-    def _migrate(self, url: str) -> None:
-        self._run(str(ROOT / "manage.py"), "migrate", "--verbosity", "0", DATABASE_URL=url)
 
     def _run(self, *command: str, **environment: str) -> str:
         done = subprocess.run(

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
+from tests import migrated
 from tests.world import ROOT, end, free_port, wait_until
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or ""
@@ -37,6 +38,7 @@ class Demo:
         self.environment = {name: value for name, value in os.environ.items() if not unwanted.match(name)}
 
     def __enter__(self) -> "Demo":
+        migrated.prepare_demo(self.folder / "data")
         command = [sys.executable, str(ROOT / "manage.py"), "demo", "--port", str(self.port)]
         command += ["--simulator-port", str(self.simulator_port), "--data", str(self.folder / "data")]
         with self.output.open("wb") as output:
