@@ -154,7 +154,7 @@ def test_every_query_of_our_pages_survives_everything(refuse_500, desk, root, ki
     for name, path in attacked_desk.admin_addresses(desk).items():
         if name.endswith(DJANGOS):
             continue
-        query = {key: typed(HOSTILE[kind][:3_000]) for key in names}
+        query = {key: typed(HOSTILE[kind][:300]) for key in names}  # the web server takes 4,094 bytes of address
         refuse_500(root.get(path, query), (name, kind))
 
 
