@@ -1,7 +1,6 @@
 """The life of a campaign: every change is one conditional update, so two operators, a double click and the API
 together launch once."""
 
-import time
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
@@ -13,7 +12,14 @@ from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Coalesce
 
 from campaigns import audience, further_senders, lint, sending, snapshot, states
-from campaigns.models import Campaign, CampaignState, MessageInMotion, OutboundMessage, OutboundState
+from campaigns.models import (
+    Campaign,
+    CampaignState,
+    MessageInMotion,
+    OutboundMessage,
+    OutboundState,
+    SnapshotRange,
+)
 from contacts.models import Purpose
 from smsdesk import failpoints, locks, transitions, wakeups
 from smsdesk.errors import DomainError, Invalid, WrongState
@@ -23,7 +29,6 @@ log = structlog.get_logger(__name__)
 # Later than this after its time a campaign is not begun by machine: a person decides.
 GRACE = timedelta(minutes=60)
 CANCEL_PAGE = 10_000
-BETWEEN = 0.02  # seconds between two ranges of a snapshot, in which a pause that waits gets the campaign's row
 
 S = CampaignState
 
@@ -234,12 +239,10 @@ def start_due(*, now: datetime) -> int:
 
 
 def prepare_due(*, now: datetime) -> None:
-    """Take the snapshot of every campaign in `preparing`, range by range, then `preparing → sending`."""
+    """Take the snapshot of every campaign in `preparing`, then `preparing → sending`."""
     for campaign in Campaign.objects.filter(state=S.PREPARING).select_related("sender"):
         try:
-            while not snapshot.take_range(campaign, now=now):
-                failpoints.hit("launch.between_ranges")
-                time.sleep(BETWEEN)
+            snapshot.take(campaign, now=now)
         except Invalid as error:
             pause(campaign, by=None, now=now, reason=f"Its audience cannot be made. {error.sentence()}")
             continue
@@ -278,6 +281,7 @@ def sweep_cancelled(*, now: datetime) -> int:
     swept = 0
     while page := list(waiting.values_list("message", flat=True)[:CANCEL_PAGE]):
         swept += _cancel_rows(page, now=now)
+    SnapshotRange.objects.filter(campaign__state=S.CANCELLED).delete()
     return swept
 
 
@@ -302,7 +306,7 @@ def _move(
     now: datetime,
 ) -> None:
     with transaction.atomic():
-        locks.wait_longer(7)  # whoever takes the snapshot has the row for a range
+        locks.wait_longer(7)  # whoever takes the snapshot has the row while a commit is written
         moved = transitions.move_one(campaign, origins=origins, to=to, changes={**changes, "updated_at": now})
     if not moved:
         raise _wrong_state(campaign, verb)

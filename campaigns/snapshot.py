@@ -1,53 +1,126 @@
-"""The snapshot of a campaign: one ledger row per person of its audience, made by INSERT … SELECT in id ranges."""
+"""The snapshot of a campaign: one ledger row per person of its audience, made by INSERT … SELECT in id ranges.
 
+The audience is cut into ranges first. Whoever takes a range has its row, makes the people's rows and takes it away
+in one transaction, whose last statement asks whether the campaign is still being prepared: so any number of hands,
+in any number of processes, make everybody's row once, and what a pause overtook is undone. On PostgreSQL two are at
+work, for what takes the time is one backend's work.
+"""
+
+import threading
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
 from django.core.exceptions import EmptyResultSet
 from django.db import connection, transaction
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet
 
 from campaigns import audience, lanes, sender_choice
-from campaigns.models import Campaign, CampaignState, Sender
+from campaigns.models import Campaign, CampaignState, Sender, SnapshotRange
 from contacts.models import Contact
+from smsdesk import clusters, failpoints, locks
 from smsdesk.errors import Invalid
 
-RANGE = 10_000  # contacts per statement: a pause waits for it
+RANGE = 10_000  # contacts per statement
+AHEAD = 100  # ranges cut at once
+_WORK = 8_417_023  # of PostgreSQL's advisory locks: one process takes a snapshot, others have more to do
 
 
-def take_range(campaign: Campaign, *, now: datetime) -> bool:
-    """Queue the next 10,000 people; True when nothing is left to do here. Safe to repeat and to interrupt.
+def take(campaign: Campaign, *, now: datetime) -> None:
+    """Queue everybody; `prepared_at` then says that it is done. Safe to repeat, to interrupt and to do at once.
 
-    `prepared_at` says that everybody has a row.
-
-    The range moves in the same commit as its rows, and a person who has a row keeps that one. Raises `Invalid`
-    where a segment's rule can no longer be followed.
+    Ends early where the campaign is paused or cancelled, another process is at it, or this cluster is to stop.
+    Raises `Invalid` where a segment's rule can no longer be followed.
     """
+    with locks.only_here(_WORK, campaign.pk) as is_mine:
+        if is_mine:
+            _take_all(campaign, now=now)  # what an earlier attempt has cut
+            while cut(campaign, now=now):
+                _take_all(campaign, now=now)
+
+
+def cut(campaign: Campaign, *, now: datetime) -> bool:
+    """Cut the next ranges of its audience; where nobody is left and every range is taken, it is prepared."""
     for sender in sender_choice.senders(campaign):
-        lanes.ensure(sender)
+        lanes.ensure(sender)  # a person's row names one
     with transaction.atomic():
         fresh = (
-            Campaign.objects.select_for_update(no_key=True, skip_locked=True)  # nobody queues up to do it once more
+            Campaign.objects.select_for_update(no_key=True)
             .filter(pk=campaign.pk, state=CampaignState.PREPARING)
             .first()
         )
-        if fresh is None:
-            return True  # paused, cancelled, or another process was faster
+        if fresh is None or clusters.is_stopping():
+            return False
         audience.refuse_broken(fresh.frozen_rules or {})
+        found: list[SnapshotRange] = []
         low = fresh.prepared_through
-        high = audience.end_of_range(fresh, low, size=RANGE)
-        if high is None:
-            Campaign.objects.filter(pk=campaign.pk).update(prepared_at=now)
-            return True
-        fresh.audience_at = fresh.audience_at or now
-        wanted, made = _insert(fresh, low=low, high=high, now=now)
-        Campaign.objects.filter(pk=campaign.pk).update(
-            prepared_through=high,
-            audience_at=fresh.audience_at,
-            audience_size=fresh.audience_size + made,
-            duplicates=fresh.duplicates + wanted - made,
+        while len(found) < AHEAD and (high := audience.end_of_range(fresh, low, size=RANGE)) is not None:
+            found.append(SnapshotRange(campaign=fresh, low=low, high=high))
+            low = high
+        own = Campaign.objects.filter(pk=fresh.pk)
+        if found:
+            SnapshotRange.objects.bulk_create(found)
+            own.update(prepared_through=low, audience_at=fresh.audience_at or now)
+        elif not fresh.ranges.exists():
+            own.update(prepared_at=now)
+    return bool(found)
+
+
+def take_range(campaign: Campaign, *, now: datetime) -> bool:
+    """Queue the people of a range that nobody else is at; False where there is none, or the campaign was moved on.
+
+    A person who has a row keeps that one.
+    """
+    with transaction.atomic():
+        ranges = SnapshotRange.objects.filter(campaign=campaign, campaign__state=CampaignState.PREPARING)
+        one = ranges.select_for_update(of=("self",), skip_locked=True).order_by("low").first()
+        if one is None:
+            return False
+        wanted, made = _insert(Campaign.objects.get(pk=campaign.pk), low=one.low, high=one.high, now=now)
+        one.delete()
+        # At the end, so that a pause waits for a commit and not for ten thousand rows.
+        is_wanted = Campaign.objects.filter(pk=campaign.pk, state=CampaignState.PREPARING).update(
+            audience_size=F("audience_size") + made, duplicates=F("duplicates") + wanted - made
         )
-    return False
+        transaction.set_rollback(not is_wanted)
+    return bool(is_wanted)
+
+
+def _take_all(campaign: Campaign, *, now: datetime) -> None:
+    def work() -> None:
+        while not clusters.is_stopping() and take_range(campaign, now=now):
+            failpoints.hit("launch.between_ranges")
+
+    if campaign.ranges.count() > 1:
+        _by_two_hands(work)
+    else:
+        work()
+
+
+def _by_two_hands(work: Callable[[], None]) -> None:
+    """Do it here, and on PostgreSQL also on a second connection; raises what either raised."""
+    # Inside a transaction another connection would see another state; SQLite has one writer at a time.
+    if connection.vendor != "postgresql" or connection.in_atomic_block:
+        work()
+        return
+    failures: list[BaseException] = []
+
+    def beside() -> None:
+        try:
+            work()
+        except BaseException as failure:
+            failures.append(failure)
+        finally:
+            connection.close()
+
+    other = threading.Thread(target=beside, name="second-hand", daemon=True)
+    other.start()
+    try:
+        work()
+    finally:
+        other.join()
+    if failures:
+        raise failures[0]
 
 
 def _insert(campaign: Campaign, *, low: int, high: int, now: datetime) -> tuple[int, int]:
@@ -74,8 +147,8 @@ def _insert(campaign: Campaign, *, low: int, high: int, now: datetime) -> tuple[
             f"error_class, created_at) SELECT {_new_id()}, 'campaign', %s, %s, %s, c.id, "
             "c.subscriber_key, c.phone, l.sender_id, "
             "l.id, 50, 'queued', %s, %s, '', '', '', '', '', '', 0, 0, '', %s, '', '', %s "
-            f"FROM {source} "
-            "ORDER BY c.id ON CONFLICT (campaign_id, subscriber_key) "
+            # As the two largest indexes are sorted: of their pages each is gone to once a range, in turn.
+            f"FROM {source} ORDER BY c.subscriber_key ON CONFLICT (campaign_id, subscriber_key) "
             "WHERE campaign_id IS NOT NULL AND kind = 'campaign' DO NOTHING",
             [*first, *parameters],
         )

@@ -1,6 +1,10 @@
-"""How long a transaction waits for a row that somebody else has; by default two seconds (`smsdesk/settings.py`)."""
+"""How long a transaction waits for a row that somebody else has; by default two seconds (`smsdesk/settings.py`).
+And who is the only one to do something, where two would only be in each other's way."""
 
-from django.db import connection
+import contextlib
+from collections.abc import Iterator
+
+from django.db import Error, connection
 
 
 def wait_longer(seconds: int) -> None:
@@ -8,3 +12,24 @@ def wait_longer(seconds: int) -> None:
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             cursor.execute(f"SET LOCAL lock_timeout = '{seconds}s'")
+
+
+@contextlib.contextmanager
+def only_here(work: int, number: int) -> Iterator[bool]:
+    """Whether no other session of PostgreSQL is inside with this kind of `work` and `number`; on SQLite always.
+
+    For what is right however many do it at once: the lock ends with the connection, and is then anybody's.
+    """
+    if connection.vendor != "postgresql":
+        yield True
+        return
+    key = [work, number % 2**31]
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(%s, %s)", key)
+        is_mine = bool(cursor.fetchone()[0])
+    try:
+        yield is_mine
+    finally:
+        if is_mine:
+            with contextlib.suppress(Error), connection.cursor() as cursor:
+                cursor.execute("SELECT pg_advisory_unlock(%s, %s)", key)

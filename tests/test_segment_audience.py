@@ -76,10 +76,10 @@ def test_the_snapshot_in_ranges_is_exact_and_goes_on_where_it_stopped(monkeypatc
     campaign.include_segments.set([texans()])
     lifecycle.launch(campaign, by=None, now=NOW)
     lifecycle.start_due(now=NOW)
-    assert not snapshot.take_range(campaign, now=NOW)
-    assert len(recipients(campaign)) < 5
-    while not snapshot.take_range(campaign, now=NOW + timedelta(hours=1)):
-        pass
+    assert snapshot.cut(campaign, now=NOW)
+    assert snapshot.take_range(campaign, now=NOW)
+    assert 0 < len(recipients(campaign)) < 5
+    snapshot.take(campaign, now=NOW + timedelta(hours=1))
     assert recipients(campaign) == {person.pk for person in people if person.region == "TX"}
     campaign.refresh_from_db()
     assert (campaign.audience_size, campaign.duplicates) == (5, 0)
@@ -93,7 +93,8 @@ def test_days_count_from_the_beginning_of_the_snapshot(monkeypatch):
     lifecycle.launch(campaign, by=None, now=NOW)
     lifecycle.start_due(now=NOW)
     later = NOW
-    while not snapshot.take_range(campaign, now=later):
+    snapshot.cut(campaign, now=later)
+    while snapshot.take_range(campaign, now=later):
         later += timedelta(hours=2)
     assert recipients(campaign) == {person.pk for person in people}
 

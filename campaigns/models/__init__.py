@@ -9,6 +9,7 @@ from campaigns.models.outbound import MessageKind, OutboundMessage, OutboundStat
 from campaigns.models.parts_count import PartsCount
 from campaigns.models.sender import Lane, Sender, SenderKind
 from campaigns.models.settlement import Answer, Settlement
+from campaigns.models.snapshot_range import SnapshotRange
 
 __all__ = [
     "Answer",
@@ -33,5 +34,6 @@ __all__ = [
     "Sender",
     "SenderKind",
     "Settlement",
+    "SnapshotRange",
     "TakenMessage",
 ]
