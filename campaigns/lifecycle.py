@@ -99,7 +99,7 @@ def resume(campaign: Campaign, *, by: AbstractBaseUser | None, now: datetime) ->
     with transaction.atomic():
         if campaign.prepared_at is not None:
             to = S.SENDING
-        elif campaign.prepared_through or (campaign.send_at or now) <= now:
+        elif campaign.audience_at is not None or (campaign.send_at or now) <= now:
             to = S.PREPARING
         else:
             to = S.SCHEDULED

@@ -53,14 +53,14 @@ def cut(campaign: Campaign, *, now: datetime) -> bool:
             return False
         audience.refuse_broken(fresh.frozen_rules or {})
         found: list[SnapshotRange] = []
-        low = fresh.prepared_through
+        low = max(fresh.cut_through or 0, fresh.prepared_through)
         while len(found) < AHEAD and (high := audience.end_of_range(fresh, low, size=RANGE)) is not None:
             found.append(SnapshotRange(campaign=fresh, low=low, high=high))
             low = high
         own = Campaign.objects.filter(pk=fresh.pk)
         if found:
             SnapshotRange.objects.bulk_create(found)
-            own.update(prepared_through=low, audience_at=fresh.audience_at or now)
+            own.update(cut_through=low, audience_at=fresh.audience_at or now)
         elif not fresh.ranges.exists():
             own.update(prepared_at=now)
     return bool(found)

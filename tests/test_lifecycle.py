@@ -117,7 +117,7 @@ def test_somebody_on_two_lists_gets_one_row():
 def test_the_snapshot_may_be_taken_again_and_makes_nobody_a_second_row():
     launch(draft(3))
     pulse()
-    Campaign.objects.update(state=CampaignState.PREPARING, prepared_through=0)
+    Campaign.objects.update(state=CampaignState.PREPARING, cut_through=None)
     pulse()
     assert OutboundMessage.objects.count() == 3
     assert Campaign.objects.get().duplicates == 3

@@ -148,7 +148,7 @@ def test_an_account_that_cannot_be_opened_keeps_no_other_from_being_reconciled()
 def test_a_campaign_paused_and_resumed_while_it_is_prepared_still_gets_everybody():
     campaign = sending_rig.campaign(3)
     OutboundMessage.objects.all().delete()
-    Campaign.objects.update(state=CampaignState.PREPARING, prepared_through=0, prepared_at=None)
+    Campaign.objects.update(state=CampaignState.PREPARING, cut_through=None, prepared_at=None)
     campaign.refresh_from_db()
 
     # Somebody else's round saw the pause and stopped; when it goes on, the campaign is preparing again.

@@ -156,12 +156,12 @@ def test_a_cluster_that_is_to_stop_leaves_the_rest_to_the_next(campaign, monkeyp
 
 
 def test_a_snapshot_that_an_earlier_version_began_goes_on(campaign):
-    """It moved the campaign's place with each range and cut none."""
+    """It moved the campaign's place with each range, and cut none."""
     snapshot.cut(campaign, now=NOW)
     snapshot.take_range(campaign, now=NOW)
     first = SnapshotRange.objects.earliest("low")
     SnapshotRange.objects.all().delete()
-    Campaign.objects.update(prepared_through=first.low)
+    Campaign.objects.update(prepared_through=first.low, cut_through=None)
     snapshot.take(campaign, now=NOW)
     assert is_exact(campaign)
 
@@ -173,3 +173,11 @@ def test_what_is_left_of_a_cancelled_snapshot_goes_with_its_rows(campaign):
     assert lifecycle.sweep_cancelled(now=NOW) == 3
     assert not SnapshotRange.objects.exists()
     assert set(OutboundMessage.objects.values_list("state", flat=True)) == {"cancelled"}
+
+
+def test_a_worker_of_an_earlier_version_does_not_take_cut_for_made(campaign):
+    """It begins at its own place, and says that a campaign is prepared where nobody is left beyond that."""
+    snapshot.cut(campaign, now=NOW)
+    campaign.refresh_from_db()
+    assert campaign.prepared_through == 0
+    assert campaign.cut_through

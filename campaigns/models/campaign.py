@@ -73,7 +73,9 @@ class Campaign(PublicIdModel):
     )  # its answers are counted (`campaigns/strikes.py`)
     audience_size = models.BigIntegerField(default=0)  # rows the snapshot made
     duplicates = models.BigIntegerField(default=0)  # audience members who already had a row
-    prepared_through = models.BigIntegerField(default=0)  # highest contact id the snapshot has cut ranges for
+    cut_through = models.BigIntegerField(null=True)  # highest contact id in a range of the snapshot
+    # Of versions that cut none, which may run beside this one in a deploy: up to here everybody has a row.
+    prepared_through = models.BigIntegerField(default=0)
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)

@@ -52,7 +52,7 @@ def _finished(crowd: Crowd, *, sender: Sender, by: User, at: datetime) -> None:
         prepared_at=at + timedelta(seconds=1),
         finished_at=at + timedelta(seconds=14),
         audience_size=len(crowd.newsletter) + len(crowd.store),
-        prepared_through=crowd.store[-1].pk,
+        cut_through=crowd.store[-1].pk,
     )
     Campaign.objects.filter(pk=campaign.pk).update(created_at=at - timedelta(hours=2))
     campaign.include.set([crowd.newsletter_list, crowd.store_list])
