@@ -281,8 +281,16 @@ def sweep_cancelled(*, now: datetime) -> int:
     swept = 0
     while page := list(waiting.values_list("message", flat=True)[:CANCEL_PAGE]):
         swept += _cancel_rows(page, now=now)
-    SnapshotRange.objects.filter(campaign__state=S.CANCELLED).delete()
+    _drop_ranges()
     return swept
+
+
+def _drop_ranges() -> None:
+    """Of campaigns nobody prepares any more; those in somebody's hands another time."""
+    with transaction.atomic():
+        left = SnapshotRange.objects.exclude(campaign__state__in=(S.PREPARING, S.PAUSED))
+        free = left.select_for_update(of=("self",), skip_locked=True).values_list("pk", flat=True)
+        SnapshotRange.objects.filter(pk__in=list(free)).delete()
 
 
 def _cancel_rows(page: list[int], *, now: datetime) -> int:
@@ -306,7 +314,7 @@ def _move(
     now: datetime,
 ) -> None:
     with transaction.atomic():
-        locks.wait_longer(7)  # whoever takes the snapshot has the row while a commit is written
+        locks.wait_longer(7)  # whoever cuts a snapshot's ranges has the row
         moved = transitions.move_one(campaign, origins=origins, to=to, changes={**changes, "updated_at": now})
     if not moved:
         raise _wrong_state(campaign, verb)

@@ -7,10 +7,12 @@ work, for what takes the time is one backend's work.
 """
 
 import threading
+import time
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
+import structlog
 from django.core.exceptions import EmptyResultSet
 from django.db import connection, transaction
 from django.db.models import F, QuerySet
@@ -21,8 +23,11 @@ from contacts.models import Contact
 from smsdesk import clusters, failpoints, locks
 from smsdesk.errors import Invalid
 
+log = structlog.get_logger(__name__)
+
 RANGE = 10_000  # contacts per statement
-AHEAD = 100  # ranges cut at once
+AHEAD = 20  # ranges cut at once
+BETWEEN = 0.02  # seconds after a range in which other writers get SQLite
 _WORK = 8_417_023  # of PostgreSQL's advisory locks: one process takes a snapshot, others have more to do
 
 
@@ -41,6 +46,8 @@ def take(campaign: Campaign, *, now: datetime) -> None:
 
 def cut(campaign: Campaign, *, now: datetime) -> bool:
     """Cut the next ranges of its audience; where nobody is left and every range is taken, it is prepared."""
+    if clusters.is_stopping():
+        return False
     for sender in sender_choice.senders(campaign):
         lanes.ensure(sender)  # a person's row names one
     with transaction.atomic():
@@ -49,7 +56,7 @@ def cut(campaign: Campaign, *, now: datetime) -> bool:
             .filter(pk=campaign.pk, state=CampaignState.PREPARING)
             .first()
         )
-        if fresh is None or clusters.is_stopping():
+        if fresh is None:
             return False
         audience.refuse_broken(fresh.frozen_rules or {})
         found: list[SnapshotRange] = []
@@ -90,6 +97,8 @@ def _take_all(campaign: Campaign, *, now: datetime) -> None:
     def work() -> None:
         while not clusters.is_stopping() and take_range(campaign, now=now):
             failpoints.hit("launch.between_ranges")
+            if connection.vendor != "postgresql":
+                time.sleep(BETWEEN)
 
     if campaign.ranges.count() > 1:
         _by_two_hands(work)
@@ -98,7 +107,7 @@ def _take_all(campaign: Campaign, *, now: datetime) -> None:
 
 
 def _by_two_hands(work: Callable[[], None]) -> None:
-    """Do it here, and on PostgreSQL also on a second connection; raises what either raised."""
+    """Do it here, and on PostgreSQL also on a second connection; raises what failed here, or else there."""
     # Inside a transaction another connection would see another state; SQLite has one writer at a time.
     if connection.vendor != "postgresql" or connection.in_atomic_block:
         work()
@@ -109,6 +118,7 @@ def _by_two_hands(work: Callable[[], None]) -> None:
         try:
             work()
         except BaseException as failure:
+            log.exception("second_hand_failed")
             failures.append(failure)
         finally:
             connection.close()
@@ -147,7 +157,7 @@ def _insert(campaign: Campaign, *, low: int, high: int, now: datetime) -> tuple[
             f"error_class, created_at) SELECT {_new_id()}, 'campaign', %s, %s, %s, c.id, "
             "c.subscriber_key, c.phone, l.sender_id, "
             "l.id, 50, 'queued', %s, %s, '', '', '', '', '', '', 0, 0, '', %s, '', '', %s "
-            # As the two largest indexes are sorted: of their pages each is gone to once a range, in turn.
+            # Sorted as the two largest indexes are: each of their pages is gone to once, in turn.
             f"FROM {source} ORDER BY c.subscriber_key ON CONFLICT (campaign_id, subscriber_key) "
             "WHERE campaign_id IS NOT NULL AND kind = 'campaign' DO NOTHING",
             [*first, *parameters],

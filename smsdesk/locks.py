@@ -18,7 +18,8 @@ def wait_longer(seconds: int) -> None:
 def only_here(work: int, number: int) -> Iterator[bool]:
     """Whether no other session of PostgreSQL is inside with this kind of `work` and `number`; on SQLite always.
 
-    For what is right however many do it at once: the lock ends with the connection, and is then anybody's.
+    For what is right however many do it at once: the lock ends with the connection, and is then anybody's. The
+    connection ends when nothing is asked of it for half a minute, as where the host is frozen or cut off.
     """
     if connection.vendor != "postgresql":
         yield True
@@ -27,9 +28,11 @@ def only_here(work: int, number: int) -> Iterator[bool]:
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_lock(%s, %s)", key)
         is_mine = bool(cursor.fetchone()[0])
+        if is_mine:
+            cursor.execute("SET idle_session_timeout = '30s'")
     try:
         yield is_mine
     finally:
         if is_mine:
             with contextlib.suppress(Error), connection.cursor() as cursor:
-                cursor.execute("SELECT pg_advisory_unlock(%s, %s)", key)
+                cursor.execute("RESET idle_session_timeout; SELECT pg_advisory_unlock(%s, %s)", key)

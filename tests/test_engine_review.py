@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from campaigns import (
     accounts,
+    audience,
     batch,
     budgets,
     draining,
@@ -346,18 +347,16 @@ def test_a_campaign_that_cannot_be_prepared_keeps_no_other_from_beginning(monkey
 @pytest.mark.postgres
 @needs_postgres
 @pytest.mark.django_db(transaction=True)
-def test_a_pause_outwaits_a_range_of_the_snapshot(monkeypatch):
-    monkeypatch.setattr(snapshot, "RANGE", 2)
-    people = factories.contact_list(*(factories.contact() for _ in range(20)))
+def test_a_pause_outwaits_the_cutting_of_a_snapshot(monkeypatch):
+    people = factories.contact_list(*(factories.contact() for _ in range(3)))
     campaign = factories.campaign(people, state=CampaignState.PREPARING)
-    real = snapshot._insert
+    real = audience.end_of_range
 
-    def slow(one, **more):
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_sleep(3)")
-        return real(one, **more)
+    def slow(*given, **more):
+        time.sleep(3)
+        return real(*given, **more)
 
-    monkeypatch.setattr(snapshot, "_insert", slow)
+    monkeypatch.setattr(audience, "end_of_range", slow)
 
     def pause():
         time.sleep(0.3)
@@ -365,10 +364,9 @@ def test_a_pause_outwaits_a_range_of_the_snapshot(monkeypatch):
             cursor.execute("SET lock_timeout = '2s'")  # as everywhere but in races
         lifecycle.pause(Campaign.objects.get(pk=campaign.pk), by=None, now=timezone.now())
 
-    assert racing.at_once(lambda: lifecycle.prepare_due(now=timezone.now()), pause) == []
+    assert racing.at_once(lambda: snapshot.cut(campaign, now=timezone.now()), pause) == []
     campaign.refresh_from_db()
     assert campaign.state == "paused"
-    assert OutboundMessage.objects.count() < 20
 
 
 def test_a_lane_of_an_account_that_was_just_paused_is_not_won():

@@ -77,13 +77,13 @@ def test_two_hands_take_ranges_at_the_same_time(campaign, beside):
 @two_hands
 def test_a_pause_does_not_wait_for_a_range_and_undoes_it(campaign, beside):
     def pause():
-        with connection.cursor() as cursor:
-            cursor.execute("SET lock_timeout = '1s'")
         lifecycle.pause(Campaign.objects.get(pk=campaign.pk), by=None, now=NOW)
 
-    beside(lambda *_, **__: racing.at_once(pause))
+    errors = []
+    beside(lambda *_, **__: errors.extend(racing.at_once(pause)))
     snapshot.cut(campaign, now=NOW)
     assert not snapshot.take_range(campaign, now=NOW)
+    assert errors == []
     campaign.refresh_from_db()
     assert (campaign.state, campaign.audience_size) == (CampaignState.PAUSED, 0)
     assert not OutboundMessage.objects.exists()
@@ -102,7 +102,13 @@ def test_a_paused_snapshot_goes_on_where_it_stopped(campaign):
 
 @two_hands
 def test_a_hand_that_fails_leaves_its_range_and_says_so(campaign, beside):
+    both = threading.Barrier(2)
+    hands = set()
+
     def break_off(*_, **__):
+        if threading.current_thread() not in hands:
+            hands.add(threading.current_thread())
+            both.wait(20)
         if threading.current_thread() is not threading.main_thread():
             raise RuntimeError("its connection was cut")
 
@@ -133,6 +139,35 @@ def test_the_last_range_of_somebody_else_is_waited_for(campaign, beside):
     assert taken == [True, PEOPLE, None]  # its own three are in sight of its own transaction
     assert not snapshot.cut(campaign, now=NOW)
     assert is_exact(campaign)
+
+
+@two_hands
+def test_a_range_in_somebodys_hands_holds_up_no_sweep(campaign, beside):
+    def cancel():
+        lifecycle.cancel(Campaign.objects.get(pk=campaign.pk), by=None, now=NOW)
+        lifecycle.sweep_cancelled(now=NOW)
+
+    errors = []
+    beside(lambda *_, **__: errors.extend(racing.at_once(cancel)))
+    snapshot.cut(campaign, now=NOW)
+    assert not snapshot.take_range(campaign, now=NOW)
+    assert errors == []
+    assert SnapshotRange.objects.count() == 1
+    lifecycle.sweep_cancelled(now=NOW)
+    assert not SnapshotRange.objects.exists()
+
+
+@two_hands
+def test_who_has_a_snapshot_and_is_frozen_loses_it(campaign):
+    """The database ends a connection that holds the lock and asks nothing."""
+    with locks.only_here(snapshot._WORK, campaign.pk), connection.cursor() as cursor:
+        cursor.execute("SHOW idle_session_timeout")
+        assert cursor.fetchone() == ("30s",)
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW idle_session_timeout")
+        assert cursor.fetchone() == ("0",)
+        cursor.execute("SELECT COUNT(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()")
+        assert cursor.fetchone() == (0,)
 
 
 @two_hands
@@ -169,6 +204,8 @@ def test_a_snapshot_that_an_earlier_version_began_goes_on(campaign):
 def test_what_is_left_of_a_cancelled_snapshot_goes_with_its_rows(campaign):
     snapshot.cut(campaign, now=NOW)
     snapshot.take_range(campaign, now=NOW)
+    lifecycle.sweep_cancelled(now=NOW)
+    assert SnapshotRange.objects.count() == 3
     lifecycle.cancel(campaign, by=None, now=NOW)
     assert lifecycle.sweep_cancelled(now=NOW) == 3
     assert not SnapshotRange.objects.exists()
