@@ -76,14 +76,16 @@ def cut(campaign: Campaign, *, now: datetime) -> bool:
 def take_range(campaign: Campaign, *, now: datetime) -> bool:
     """Queue the people of a range that nobody else is at; False where there is none, or the campaign was moved on.
 
-    A person who has a row keeps that one.
+    A person who has a row keeps that one. Raises `Invalid` as `take` does.
     """
     with transaction.atomic():
         ranges = SnapshotRange.objects.filter(campaign=campaign, campaign__state=CampaignState.PREPARING)
         one = ranges.select_for_update(of=("self",), skip_locked=True).order_by("low").first()
         if one is None:
             return False
-        wanted, made = _insert(Campaign.objects.get(pk=campaign.pk), low=one.low, high=one.high, now=now)
+        fresh = Campaign.objects.get(pk=campaign.pk)
+        audience.refuse_broken(fresh.frozen_rules or {})
+        wanted, made = _insert(fresh, low=one.low, high=one.high, now=now)
         one.delete()
         # At the end, so that a pause waits for a commit and not for ten thousand rows.
         is_wanted = Campaign.objects.filter(pk=campaign.pk, state=CampaignState.PREPARING).update(

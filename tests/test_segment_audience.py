@@ -122,15 +122,18 @@ def test_a_segment_changed_after_launch_changes_nothing_for_that_campaign():
     assert recipients(campaign) == {texan.pk}
 
 
-def test_a_list_deleted_after_launch_pauses_the_campaign_and_says_so():
+@pytest.mark.parametrize("is_cut", [False, True])
+def test_a_list_deleted_after_launch_pauses_the_campaign_and_says_so(is_cut):
     vip = factories.contact_list(factories.contact())
     chosen = segment(condition("list", "on_none_of", lists=[vip.pk]))
     campaign = factories.campaign(send_at=NOW + timedelta(days=1))
     campaign.include_segments.set([chosen])
     lifecycle.launch(campaign, by=None, now=NOW)
     keeping.change(chosen, values={"rule": texans(name="Texans").rule})
-    vip.delete()
     lifecycle.start_due(now=NOW + timedelta(days=1))
+    if is_cut:
+        snapshot.cut(campaign, now=NOW + timedelta(days=1))
+    vip.delete()
     lifecycle.prepare_due(now=NOW + timedelta(days=1))
     campaign.refresh_from_db()
     assert campaign.state == CampaignState.PAUSED
